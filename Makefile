@@ -1,0 +1,57 @@
+# The two commands of a newcomer are `make serve` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+JOBS ?= $(shell nproc)
+MODEL ?= tests/data/checkpoints/latent_bf16
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+DAKKAR := build/release/dakkar
+TIMED := tools/timed.sh
+
+.PHONY: help packages build serve test test-build lint tidy format soak clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+packages: ## Install the missing system packages (Debian 12, Ubuntu 24.04)
+	@tools/install_packages.sh product tests
+
+build: ## Build the product, without tests: build/release/dakkar
+	@tools/install_packages.sh product
+	@$(TIMED) configure cmake --preset release --log-level=WARNING
+	@$(TIMED) build cmake --build build/release -j $(JOBS)
+
+serve: build ## Build, then serve MODEL (a committed checkpoint) on HOST:PORT
+	@echo "serving $(MODEL) on http://$(HOST):$(PORT), Ctrl-C stops"
+	@exec $(DAKKAR) serve $(MODEL) --host $(HOST) --port $(PORT)
+
+test: test-build ## Build with tests, then run every test that needs no PyPI package
+	@$(TIMED) test ctest --test-dir build/test -L fast -j $(JOBS) --output-on-failure
+	@tools/count_tests.sh build/test
+
+test-build:
+	@tools/install_packages.sh product tests
+	@$(TIMED) configure cmake --preset test --log-level=WARNING
+	@$(TIMED) build cmake --build build/test -j $(JOBS)
+
+lint: ## Check format, the tidy rules, and clang-tidy on what changed most of the meaning
+	@tools/install_packages.sh product tests lint
+	@$(TIMED) clang-format tools/format.sh --check
+	@$(TIMED) tidy python3 tools/tidy.py
+	@$(TIMED) clang-tidy tools/clang_tidy.sh
+
+tidy: ## Check the limits, the banned words and the include arrows only
+	@python3 tools/tidy.py
+
+format: ## Rewrite every C++ file in the project's format
+	@tools/format.sh
+
+soak: test-build ## Run every test, the slow labels included
+	@$(TIMED) soak ctest --test-dir build/test -j $(JOBS) --output-on-failure
+	@tools/count_tests.sh build/test
+
+clean: ## Remove everything that was built
+	@rm -rf build

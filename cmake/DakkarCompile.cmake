@@ -1,0 +1,24 @@
+# Language level, warnings and sanitizers, the same for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(DAKKAR_CCACHE ccache)
+if(DAKKAR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${DAKKAR_CCACHE})
+endif()
+
+add_library(dakkar_flags INTERFACE)
+target_compile_options(dakkar_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
+  # Contraction would make a sum depend on the compiler's mood; kernels ask for FMA by name.
+  -ffp-contract=off
+  -fno-omit-frame-pointer)
+target_include_directories(dakkar_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+
+if(DAKKAR_SANITIZE)
+  target_compile_options(dakkar_flags INTERFACE -fsanitize=${DAKKAR_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(dakkar_flags INTERFACE -fsanitize=${DAKKAR_SANITIZE})
+endif()

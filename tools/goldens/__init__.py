@@ -1,0 +1,1 @@
+"""Tiny seeded checkpoints of the Nemotron-H family and the logits they must give."""
