@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "dakkar/base/error.h"
+
+namespace dak {
+
+/// Turns what a user typed into a model folder: an existing folder, or a hub id ("org/name")
+/// resolved in the local Hugging Face cache `hub` to the snapshot that `refs/main` names, else to
+/// the newest.
+///
+/// Nothing is ever downloaded. Errors (`kNotFound`) say which places were looked at.
+[[nodiscard]] Result<std::filesystem::path> locate_model(
+    std::string_view argument, const std::optional<std::filesystem::path>& hub);
+
+/// As above with the cache folder that the environment names.
+[[nodiscard]] Result<std::filesystem::path> locate_model(std::string_view argument);
+
+}  // namespace dak
