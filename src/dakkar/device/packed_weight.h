@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "dakkar/tensor/buffer.h"
+#include "dakkar/tensor/quant_view.h"
+
+namespace dak {
+
+/// Which arithmetic a run uses. Fixed at load.
+enum class Numerics {
+  kShipped,  ///< what the checkpoint means: bf16 between kernels, FP8 linears quantize activations
+  kF32,      ///< activations, residual and KV in f32, no activation quantization; reference kernels
+};
+
+/// One linear weight in the layout its backend wants, made once at load from a `QuantView` that the
+/// rank's shard has already cut. Opaque outside the backend that packed it.
+struct PackedWeight {
+  WeightFormat format = WeightFormat::kBf16;
+  int64_t n = 0;              ///< output features
+  int64_t k = 0;              ///< input features
+  float output_scale = 1.0F;  ///< multiplies the accumulated sum: per-tensor scales
+  float input_scale = 0.0F;   ///< activations are divided by it and rounded to e4m3; 0 = they are not
+  int32_t layout = 0;         ///< which of the backend's layouts `data` holds
+  Buffer data;                ///< values
+  Buffer scales;              ///< block scales, if the layout keeps them apart
+
+  [[nodiscard]] int64_t bytes() const { return data.size() + scales.size(); }
+};
+
+}  // namespace dak

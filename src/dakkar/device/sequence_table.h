@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dakkar/device/device_count.h"
+#include "dakkar/tensor/dtype.h"
+
+namespace dak {
+
+/// What a state slot knows of itself, in device memory, one per slot.
+///
+/// The slot's SSM state is that after token `base - 1`; the tokens `base .. position - 1` are in its
+/// replay ring. `base` is a multiple of 16. Only `ops::advance` changes position and base.
+struct SlotHeader {
+  int32_t position = 0;    ///< tokens the slot's state stands for
+  int32_t base = 0;        ///< tokens folded into the stored SSM state
+  int32_t last_token = 0;  ///< newest sampled token, the next step's input
+  int32_t failed = 0;      ///< non-zero once a kernel met another position than it was told
+};
+
+/// The sequences of one step, as device arrays. Rows are grouped by sequence: sequence b owns the
+/// token rows `query_start[b] .. query_start[b + 1] - 1`, which are its positions from
+/// `position[b]` on. Sequences `0 .. decodes - 1` decode (recurrence), the others prefill (chunks).
+struct SequenceTable {
+  DeviceCount sequences;                  ///< B
+  DeviceCount decodes;                    ///< how many of them, the first ones, decode
+  const int32_t* query_start = nullptr;   ///< [B + 1]
+  const int32_t* position = nullptr;      ///< [B] first new token's absolute position
+  const int32_t* slot = nullptr;          ///< [B] index into `headers`
+  SlotHeader* headers = nullptr;          ///< [slots]
+};
+
+/// Where the per-sequence state of one Mamba layer lies: `arena + offsets[b * layers + layer]`.
+///
+/// A layer's block holds, in this order and each aligned to 256 bytes: the SSM state f32 [nh, P, N];
+/// the ring of conv outputs x and B [R, nh*P + G*N] in the activation dtype, token p in row p % R;
+/// the ring of time steps f32 [R, nh]; the conv window [W, C] in the activation dtype, token p's
+/// pre-conv input in row p % W. `mamba_state_layout` computes the places.
+struct MambaState {
+  std::byte* arena = nullptr;
+  const int64_t* offsets = nullptr;  ///< [B, layers] bytes
+  int64_t layers = 0;                ///< row length of `offsets`
+  int64_t layer = 0;                 ///< this layer's column
+};
+
+/// Sizes that fix a Mamba layer's state block.
+struct MambaDims {
+  int64_t heads = 0;       ///< nh of this rank
+  int64_t head_dim = 0;    ///< P
+  int64_t groups = 0;      ///< G of this rank
+  int64_t state = 0;       ///< N
+  int64_t ring = 0;        ///< R, at least 16 + the most tokens one decode step adds
+  int64_t window = 0;      ///< W, conv width - 1 + drafts
+  DType activation = DType::kBF16;
+
+  [[nodiscard]] int64_t inner() const { return heads * head_dim; }
+  [[nodiscard]] int64_t channels() const { return inner() + 2 * groups * state; }
+};
+
+/// Byte places inside one layer's state block.
+struct MambaStateLayout {
+  int64_t ssm = 0;
+  int64_t ring_xb = 0;
+  int64_t ring_dt = 0;
+  int64_t conv = 0;
+  int64_t bytes = 0;  ///< whole block, a multiple of 256
+};
+
+/// Lays out a state block of those sizes.
+[[nodiscard]] MambaStateLayout mamba_state_layout(const MambaDims& dims);
+
+/// Tokens between two flushes of the replay ring into the stored state.
+inline constexpr int64_t kRingFlushTokens = 16;
+/// Tokens of an SSD chunk and of a KV page; prefill cuts at multiples of it are bitwise neutral.
+inline constexpr int64_t kChunkTokens = 128;
+
+/// The KV cache of one attention layer: pages of 128 tokens, `arena + page_table[b * max_pages + i]`.
+///
+/// Inside a page, at `layer_offset`: K [128, Hkv, D], then V [128, Hkv, D], in `dtype`.
+struct PagedKv {
+  std::byte* arena = nullptr;
+  const int64_t* page_table = nullptr;  ///< [B, max_pages] bytes
+  int64_t max_pages = 0;
+  int64_t layer_offset = 0;  ///< bytes
+  DType dtype = DType::kBF16;
+  float k_scale = 1.0F;  ///< e4m3 stores k / k_scale; 1 for other dtypes
+  float v_scale = 1.0F;
+};
+
+}  // namespace dak
