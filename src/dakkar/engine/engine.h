@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "dakkar/base/clock.h"
+#include "dakkar/base/error.h"
+#include "dakkar/engine/request.h"
+#include "dakkar/model/cache_spec.h"
+
+namespace dak {
+
+class Backend;
+class WeightSet;
+struct ModelLoadArgs;
+
+/// Bytes of each token id as text, for stop strings; shared by reference, outlives the engine.
+class TokenBytes;
+
+/// Limits and sizes of an engine; zeros mean "computed from memory and the checkpoint".
+struct EngineConfig {
+  int tp = 1;
+  int64_t max_model_len = 0;   ///< tokens of prompt and output; 0: the checkpoint's
+  int64_t max_num_seqs = 0;    ///< sequences in one step; 0: 256, or fewer if memory holds fewer
+  int64_t max_step_tokens = 0; ///< token budget of a step; 0: 2,048
+  int64_t max_queued = 1024;   ///< inbox; more are refused with kResourceExhausted
+  int64_t cache_bytes = 0;     ///< arena per rank; 0: memory limit less weights less 10%
+  double stall_seconds = 10.0; ///< a step or loop standing longer means the engine is dead
+};
+
+/// A look at the engine, cheap enough to take at every metrics scrape and health probe.
+struct EngineStats {
+  int64_t running = 0;
+  int64_t waiting = 0;
+  int64_t pages_total = 0;
+  int64_t pages_used = 0;
+  int64_t slots_total = 0;
+  int64_t slots_used = 0;
+  int64_t steps = 0;
+  int64_t prompt_tokens = 0;
+  int64_t generated_tokens = 0;
+  int64_t preemptions = 0;
+  int64_t admitted = 0;
+  int64_t refused = 0;
+  int64_t finished_stop = 0;
+  int64_t finished_length = 0;
+  int64_t finished_abort = 0;
+  int64_t finished_error = 0;
+  double seconds_since_progress = 0.0;  ///< since the loop last turned over, or the step began
+  bool alive = true;                    ///< false once a rank or the loop died or stalled
+};
+
+/// Serves requests over one loaded model: continuous batching on the engine thread, one thread per
+/// rank. Thread-safe. Destroying it cancels what runs and joins its threads.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// Queues a request. `wake` is called on the engine thread after each event is published.
+  /// Errors: kResourceExhausted (queue full), kInvalidArgument (does not fit max_model_len, an id out
+  /// of the vocabulary), kUnavailable (draining or dead).
+  [[nodiscard]] virtual Result<std::unique_ptr<TokenStream>> submit(GenerationRequest request,
+                                                                    std::function<void()> wake) = 0;
+
+  /// Ends a request at once; its stream closes after at most one more step. Unknown handles are
+  /// ignored. A stream may only be destroyed after its last event or after `cancel` returned.
+  virtual void cancel(uint64_t handle) = 0;
+
+  /// Refuses new requests and waits until the running ones end, at most `seconds`; then aborts them.
+  virtual void drain(double seconds) = 0;
+
+  [[nodiscard]] virtual EngineStats stats() const = 0;
+  [[nodiscard]] virtual int64_t max_model_len() const = 0;
+  [[nodiscard]] virtual int64_t max_num_seqs() const = 0;
+  [[nodiscard]] virtual const CacheSpec& cache_spec() const = 0;
+};
+
+/// What an engine is made from; everything borrowed outlives it.
+struct EngineParts {
+  const Backend* backend = nullptr;
+  const WeightSet* weights = nullptr;
+  const TokenBytes* token_bytes = nullptr;  ///< may be null: stop strings are then refused
+  EngineConfig config;
+  std::function<void(int64_t done, int64_t total)> on_load;  ///< progress, from rank threads; may be empty
+};
+
+/// Loads the model on all ranks, sizes the cache, starts the threads.
+/// Errors: the weights' own; kResourceExhausted when memory holds not one sequence of max_model_len,
+/// naming the one number to change.
+[[nodiscard]] Result<std::unique_ptr<Engine>> start_engine(const EngineParts& parts);
+
+}  // namespace dak
