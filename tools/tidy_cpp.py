@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 RAW_STRING = re.compile(r'(?:u8|u|U|L)?R"([^()\\\s]{0,16})\(')
 CONTROL = re.compile(r"\b(?:if|for|while|switch|do)\b|\belse\b(?!\s*if\b)")
+CONSTEXPR = re.compile(r"\s*(?:constexpr\b\s*)?")
 DROPPED_GROUP = re.compile(
     r"\b(?:decltype|alignas|noexcept|explicit|requires|__attribute__|__launch_bounds__|"
     r"__align__)\s*$")
@@ -173,7 +174,7 @@ def is_function_head(head):
     if not found:
         return False
     before = head[:head.find("(")]
-    if "=" in before and "operator" not in before:
+    if "{" in before or "=" in before and "operator" not in before:
         return False
     return not re.match(r"(?:using|typedef|friend\s+class|static_assert|return)\b", head)
 
@@ -209,9 +210,7 @@ def max_nesting(body):
             word = CONTROL.match(body, i)
             if word:
                 pending = True
-                i = word.end()
-                while i < len(body) and body[i] in " \n\tconstexpr":
-                    i += 1
+                i = CONSTEXPR.match(body, word.end()).end()
                 if i < len(body) and body[i] == "(":
                     i = closing(body, i, "()") + 1
                 continue
