@@ -36,7 +36,8 @@ class DeviceMemory final {
   Free free_;
 };
 
-/// An opened device: its kernels, memory and streams. Immutable after `open`, shared by rank threads.
+/// An opened device: its kernels, memory and streams. Immutable after `open`, shared by rank
+/// threads.
 class Backend {
  public:
   virtual ~Backend() = default;

@@ -19,9 +19,9 @@ struct AllToAllArgs {
 
 /// Moves tensors between the ranks of a group, in the order of each rank's stream.
 ///
-/// All ranks make the same calls in the same order. Each call carries a ticket (sequence number, kind,
-/// bytes, dtype); ranks whose tickets differ abort, naming both. Sums are in f32 and in rank order,
-/// so that every rank holds the same bits.
+/// All ranks make the same calls in the same order. Each call carries a ticket (sequence number,
+/// kind, bytes, dtype); ranks whose tickets differ abort, naming both. Sums are in f32 and in rank
+/// order, so that every rank holds the same bits.
 class Communicator {
  public:
   virtual ~Communicator() = default;

@@ -33,8 +33,8 @@ namespace ops {
 /// Stores the new tokens' keys and values in their pages: e4m3(x / scale), or rounded to the dtype.
 void kv_write(Context& ctx, const KvWriteArgs& args);
 
-/// Causal softmax attention over the pages, positions 0 to the query's own, all read back through the
-/// store; no rotary, no window (spec/model.md 2.3). f32 inside, rounded once; also gives the
+/// Causal softmax attention over the pages, positions 0 to the query's own, all read back through
+/// the store; no rotary, no window (spec/model.md 2.3). f32 inside, rounded once; also gives the
 /// log-sum-exp, so that parts computed over different keys can be joined.
 void attention(Context& ctx, const AttentionArgs& args);
 

@@ -44,8 +44,8 @@ struct StepArgs {
 
 namespace ops {
 
-/// Opens a step: a sequence at position 0 gets a fresh slot header; one whose header stands elsewhere
-/// than `position` is marked failed. Fills in ids that only the device knows.
+/// Opens a step: a sequence at position 0 gets a fresh slot header; one whose header stands
+/// elsewhere than `position` is marked failed. Fills in ids that only the device knows.
 void begin_step(Context& ctx, const StepArgs& args);
 
 /// Closes a step: moves each slot's position past its new tokens, and its base as `ssm_scan` did.
@@ -63,9 +63,9 @@ void causal_conv(Context& ctx, const CausalConvArgs& args);
 /// tokens' x, B and dt go to the ring; the stored state is otherwise only read.
 ///
 /// Prefilling sequences: SSD in chunks that end at absolute multiples of 128, starting from the
-/// stored state at `base` with the ring's tokens in front; afterwards the state at the last multiple
-/// of 16 at or below the end is stored and the tokens after it are left in the ring.
-/// A sequence at position 0 starts from zeros, whatever its memory holds.
+/// stored state at `base` with the ring's tokens in front; afterwards the state at the last
+/// multiple of 16 at or below the end is stored and the tokens after it are left in the ring. A
+/// sequence at position 0 starts from zeros, whatever its memory holds.
 void ssm_scan(Context& ctx, const SsmScanArgs& args);
 
 }  // namespace ops

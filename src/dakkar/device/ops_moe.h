@@ -29,7 +29,7 @@ enum class ExpertInput { kPerToken, kPerChoice };
 
 /// Arguments of `ops::expert_linear`.
 struct ExpertLinearArgs {
-  TensorView x;                           ///< [T, K] or [T*k, K], by `input`
+  TensorView x;  ///< [T, K] or [T*k, K], by `input`
   ExpertInput input = ExpertInput::kPerToken;
   std::span<const PackedWeight> experts;  ///< E weights [N, K]; an empty one (n or k 0) gives zeros
   TensorView chosen;                      ///< i32 [T, k]

@@ -79,7 +79,8 @@ void embed(Context& ctx, const EmbedArgs& args);
 /// Sums and products in f32, rounded once to `out`. Source: spec/model.md 2.1.
 void rms_norm(Context& ctx, const RmsNormArgs& args);
 
-/// Adds `delta` to `residual` in f32, rounds the sum into `residual`, and normalises the rounded sum.
+/// Adds `delta` to `residual` in f32, rounds the sum into `residual`, and normalises the rounded
+/// sum.
 void add_rms_norm(Context& ctx, const AddRmsNormArgs& args);
 
 /// r = y * silu(z); each of `groups` equal column groups of r is scaled to unit root-mean-square;

@@ -27,7 +27,7 @@ struct SamplingRow {
   int32_t prompt_tokens = 0;  ///< length of the prompt; later positions are output
   int32_t bias_begin = 0;     ///< logit biases: `bias_ids`, `bias_values`
   int32_t bias_end = 0;
-  int32_t min_tokens = 0;     ///< `stop_ids` may not be drawn while fewer were output
+  int32_t min_tokens = 0;  ///< `stop_ids` may not be drawn while fewer were output
   int32_t stop_begin = 0;
   int32_t stop_end = 0;
   int32_t top_logprobs = -1;  ///< -1: no log-probabilities wanted
@@ -38,17 +38,17 @@ struct SamplingRow {
 struct SampledToken {
   int32_t id = 0;
   int32_t top_count = 0;
-  float logprob = 0.0F;   ///< of `id`, in the raw distribution
-  float edge = 0.0F;      ///< greedy: gap of the two best scores; else distance of the draw to the
-                          ///< nearest edge of its interval of the cumulative distribution
+  float logprob = 0.0F;  ///< of `id`, in the raw distribution
+  float edge = 0.0F;     ///< greedy: gap of the two best scores; else distance of the draw to the
+                         ///< nearest edge of its interval of the cumulative distribution
   int32_t top_ids[kMaxTopLogprobs] = {};
   float top_logprobs[kMaxTopLogprobs] = {};
 };
 
 /// Arguments of `ops::record_history`.
 struct HistoryArgs {
-  TensorView ids;        ///< i32 [T]
-  TensorView history;    ///< i32 [slots, V]: bit 31 = seen in the prompt, bits 0..30 = times output
+  TensorView ids;      ///< i32 [T]
+  TensorView history;  ///< i32 [slots, V]: bit 31 = seen in the prompt, bits 0..30 = times output
   const SamplingRow* rows = nullptr;  ///< [B]
   SequenceTable table;
   DeviceCount tokens;
@@ -56,8 +56,8 @@ struct HistoryArgs {
 
 /// Arguments of `ops::sample`.
 struct SampleArgs {
-  TensorView logits;   ///< f32 [S, V], changed in place by penalties and biases
-  TensorView history;  ///< i32 [slots, V]
+  TensorView logits;                  ///< f32 [S, V], changed in place by penalties and biases
+  TensorView history;                 ///< i32 [slots, V]
   const int32_t* sequence = nullptr;  ///< [S] index into the table, one row per sampled sequence
   const SamplingRow* rows = nullptr;  ///< [B]
   const int32_t* bias_ids = nullptr;
@@ -70,14 +70,15 @@ struct SampleArgs {
 
 namespace ops {
 
-/// Notes the step's input tokens for the penalties of sequences that use them; a sequence at position
-/// 0 starts with an empty history.
+/// Notes the step's input tokens for the penalties of sequences that use them; a sequence at
+/// position 0 starts with an empty history.
 void record_history(Context& ctx, const HistoryArgs& args);
 
-/// Draws one token per row: penalties (repetition over prompt and output; presence and frequency over
-/// output), biases, stop ids barred below min_tokens, temperature, then top-k, top-p and min-p; the
-/// draw uses a uniform number that depends on (seed, position of the new token) alone. Writes the
-/// token to `out` and to the slot's `last_token`. Log-probabilities are of the logits as given.
+/// Draws one token per row: penalties (repetition over prompt and output; presence and frequency
+/// over output), biases, stop ids barred below min_tokens, temperature, then top-k, top-p and
+/// min-p; the draw uses a uniform number that depends on (seed, position of the new token) alone.
+/// Writes the token to `out` and to the slot's `last_token`. Log-probabilities are of the logits as
+/// given.
 void sample(Context& ctx, const SampleArgs& args);
 
 }  // namespace ops

@@ -16,14 +16,15 @@ enum class Numerics {
 /// One linear weight in the layout its backend wants, made once at load from a `QuantView` that the
 /// rank's shard has already cut. Opaque outside the backend that packed it.
 struct PackedWeight {
-  WeightFormat format = WeightFormat::kBf16;
+  QuantFormat format = QuantFormat::kBF16;
   int64_t n = 0;              ///< output features
   int64_t k = 0;              ///< input features
   float output_scale = 1.0F;  ///< multiplies the accumulated sum: per-tensor scales
-  float input_scale = 0.0F;   ///< activations are divided by it and rounded to e4m3; 0 = they are not
-  int32_t layout = 0;         ///< which of the backend's layouts `data` holds
-  Buffer data;                ///< values
-  Buffer scales;              ///< block scales, if the layout keeps them apart
+  float input_scale =
+      0.0F;            ///< activations are divided by it and rounded to e4m3; 0 = they are not
+  int32_t layout = 0;  ///< which of the backend's layouts `data` holds
+  Buffer data;         ///< values
+  Buffer scales;       ///< block scales, if the layout keeps them apart
 
   [[nodiscard]] int64_t bytes() const { return data.size() + scales.size(); }
 };

@@ -10,8 +10,8 @@ namespace dak {
 
 /// What a state slot knows of itself, in device memory, one per slot.
 ///
-/// The slot's SSM state is that after token `base - 1`; the tokens `base .. position - 1` are in its
-/// replay ring. `base` is a multiple of 16. Only `ops::advance` changes position and base.
+/// The slot's SSM state is that after token `base - 1`; the tokens `base .. position - 1` are in
+/// its replay ring. `base` is a multiple of 16. Only `ops::advance` changes position and base.
 struct SlotHeader {
   int32_t position = 0;    ///< tokens the slot's state stands for
   int32_t base = 0;        ///< tokens folded into the stored SSM state
@@ -23,19 +23,19 @@ struct SlotHeader {
 /// token rows `query_start[b] .. query_start[b + 1] - 1`, which are its positions from
 /// `position[b]` on. Sequences `0 .. decodes - 1` decode (recurrence), the others prefill (chunks).
 struct SequenceTable {
-  DeviceCount sequences;                  ///< B
-  DeviceCount decodes;                    ///< how many of them, the first ones, decode
-  const int32_t* query_start = nullptr;   ///< [B + 1]
-  const int32_t* position = nullptr;      ///< [B] first new token's absolute position
-  const int32_t* slot = nullptr;          ///< [B] index into `headers`
-  SlotHeader* headers = nullptr;          ///< [slots]
+  DeviceCount sequences;                 ///< B
+  DeviceCount decodes;                   ///< how many of them, the first ones, decode
+  const int32_t* query_start = nullptr;  ///< [B + 1]
+  const int32_t* position = nullptr;     ///< [B] first new token's absolute position
+  const int32_t* slot = nullptr;         ///< [B] index into `headers`
+  SlotHeader* headers = nullptr;         ///< [slots]
 };
 
 /// Where the per-sequence state of one Mamba layer lies: `arena + offsets[b * layers + layer]`.
 ///
-/// A layer's block holds, in this order and each aligned to 256 bytes: the SSM state f32 [nh, P, N];
-/// the ring of conv outputs x and B [R, nh*P + G*N] in the activation dtype, token p in row p % R;
-/// the ring of time steps f32 [R, nh]; the conv window [W, C] in the activation dtype, token p's
+/// A layer's block holds, in this order and each aligned to 256 bytes: the SSM state f32 [nh, P,
+/// N]; the ring of conv outputs x and B [R, nh*P + G*N] in the activation dtype, token p in row p %
+/// R; the ring of time steps f32 [R, nh]; the conv window [W, C] in the activation dtype, token p's
 /// pre-conv input in row p % W. `mamba_state_layout` computes the places.
 struct MambaState {
   std::byte* arena = nullptr;
@@ -46,12 +46,12 @@ struct MambaState {
 
 /// Sizes that fix a Mamba layer's state block.
 struct MambaDims {
-  int64_t heads = 0;       ///< nh of this rank
-  int64_t head_dim = 0;    ///< P
-  int64_t groups = 0;      ///< G of this rank
-  int64_t state = 0;       ///< N
-  int64_t ring = 0;        ///< R, at least 16 + the most tokens one decode step adds
-  int64_t window = 0;      ///< W, conv width - 1 + drafts
+  int64_t heads = 0;     ///< nh of this rank
+  int64_t head_dim = 0;  ///< P
+  int64_t groups = 0;    ///< G of this rank
+  int64_t state = 0;     ///< N
+  int64_t ring = 0;      ///< R, at least 16 + the most tokens one decode step adds
+  int64_t window = 0;    ///< W, conv width - 1 + drafts
   DType activation = DType::kBF16;
 
   [[nodiscard]] int64_t inner() const { return heads * head_dim; }
@@ -75,7 +75,8 @@ inline constexpr int64_t kRingFlushTokens = 16;
 /// Tokens of an SSD chunk and of a KV page; prefill cuts at multiples of it are bitwise neutral.
 inline constexpr int64_t kChunkTokens = 128;
 
-/// The KV cache of one attention layer: pages of 128 tokens, `arena + page_table[b * max_pages + i]`.
+/// The KV cache of one attention layer: pages of 128 tokens, `arena + page_table[b * max_pages +
+/// i]`.
 ///
 /// Inside a page, at `layer_offset`: K [128, Hkv, D], then V [128, Hkv, D], in `dtype`.
 struct PagedKv {

@@ -14,7 +14,8 @@ namespace dak {
 
 class Backend;
 class WeightSet;
-struct ModelLoadArgs;
+struct ModelConfig;
+struct QuantConfig;
 
 /// Bytes of each token id as text, for stop strings; shared by reference, outlives the engine.
 class TokenBytes;
@@ -22,12 +23,12 @@ class TokenBytes;
 /// Limits and sizes of an engine; zeros mean "computed from memory and the checkpoint".
 struct EngineConfig {
   int tp = 1;
-  int64_t max_model_len = 0;   ///< tokens of prompt and output; 0: the checkpoint's
-  int64_t max_num_seqs = 0;    ///< sequences in one step; 0: 256, or fewer if memory holds fewer
-  int64_t max_step_tokens = 0; ///< token budget of a step; 0: 2,048
-  int64_t max_queued = 1024;   ///< inbox; more are refused with kResourceExhausted
-  int64_t cache_bytes = 0;     ///< arena per rank; 0: memory limit less weights less 10%
-  double stall_seconds = 10.0; ///< a step or loop standing longer means the engine is dead
+  int64_t max_model_len = 0;    ///< tokens of prompt and output; 0: the checkpoint's
+  int64_t max_num_seqs = 0;     ///< sequences in one step; 0: 256, or fewer if memory holds fewer
+  int64_t max_step_tokens = 0;  ///< token budget of a step; 0: 2,048
+  int64_t max_queued = 1024;    ///< inbox; more are refused with kResourceExhausted
+  int64_t cache_bytes = 0;      ///< arena per rank; 0: memory limit less weights less 10%
+  double stall_seconds = 10.0;  ///< a step or loop standing longer means the engine is dead
 };
 
 /// A look at the engine, cheap enough to take at every metrics scrape and health probe.
@@ -59,8 +60,8 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Queues a request. `wake` is called on the engine thread after each event is published.
-  /// Errors: kResourceExhausted (queue full), kInvalidArgument (does not fit max_model_len, an id out
-  /// of the vocabulary), kUnavailable (draining or dead).
+  /// Errors: kResourceExhausted (queue full), kInvalidArgument (does not fit max_model_len, an id
+  /// out of the vocabulary), kUnavailable (draining or dead).
   [[nodiscard]] virtual Result<std::unique_ptr<TokenStream>> submit(GenerationRequest request,
                                                                     std::function<void()> wake) = 0;
 
@@ -68,7 +69,8 @@ class Engine {
   /// ignored. A stream may only be destroyed after its last event or after `cancel` returned.
   virtual void cancel(uint64_t handle) = 0;
 
-  /// Refuses new requests and waits until the running ones end, at most `seconds`; then aborts them.
+  /// Refuses new requests and waits until the running ones end, at most `seconds`; then aborts
+  /// them.
   virtual void drain(double seconds) = 0;
 
   [[nodiscard]] virtual EngineStats stats() const = 0;
@@ -80,15 +82,16 @@ class Engine {
 /// What an engine is made from; everything borrowed outlives it.
 struct EngineParts {
   const Backend* backend = nullptr;
-  const WeightSet* weights = nullptr;
+  const ModelConfig* config = nullptr;
+  const QuantConfig* quant = nullptr;
+  const WeightSet* weights = nullptr;       ///< reports its own loading progress
   const TokenBytes* token_bytes = nullptr;  ///< may be null: stop strings are then refused
   EngineConfig config;
-  std::function<void(int64_t done, int64_t total)> on_load;  ///< progress, from rank threads; may be empty
 };
 
 /// Loads the model on all ranks, sizes the cache, starts the threads.
-/// Errors: the weights' own; kResourceExhausted when memory holds not one sequence of max_model_len,
-/// naming the one number to change.
+/// Errors: the weights' own; kResourceExhausted when memory holds not one sequence of
+/// max_model_len, naming the one number to change.
 [[nodiscard]] Result<std::unique_ptr<Engine>> start_engine(const EngineParts& parts);
 
 }  // namespace dak

@@ -28,10 +28,10 @@ struct SamplingParams {
 
 /// What ends a generation, besides the context's end.
 struct StopRules {
-  int64_t max_tokens = 0;               ///< at least 1
-  int64_t min_tokens = 0;               ///< stop ids are barred, stop strings ignored, before that many
-  std::vector<TokenId> stop_ids;        ///< end-of-sequence ids and the client's; empty with ignore_eos
-  std::vector<std::string> stop_strings;///< bytes of the generated text
+  int64_t max_tokens = 0;         ///< at least 1
+  int64_t min_tokens = 0;         ///< stop ids are barred, stop strings ignored, before that many
+  std::vector<TokenId> stop_ids;  ///< end-of-sequence ids and the client's; empty with ignore_eos
+  std::vector<std::string> stop_strings;  ///< bytes of the generated text
 };
 
 /// A request that can be scheduled: validated, immutable.
@@ -55,13 +55,14 @@ enum class FinishReason {
 struct GeneratedToken {
   TokenId id = 0;
   float logprob = 0.0F;
-  float edge = 0.0F;  ///< `SampledToken::edge`: how near another draw was
+  float edge = 0.0F;                           ///< `SampledToken::edge`: how near another draw was
   std::vector<std::pair<TokenId, float>> top;  ///< alternatives, best first
 };
 
 /// What happened to a request in one step.
 struct GenerationEvent {
-  std::vector<GeneratedToken> tokens;  ///< new ones, in order; the stop id itself is the last if one ended it
+  std::vector<GeneratedToken>
+      tokens;  ///< new ones, in order; the stop id itself is the last if one ended it
   std::optional<FinishReason> finish;  ///< set in the last event
   std::optional<TokenId> stop_id;      ///< the stop id that ended it
   std::string stop_string;             ///< the stop string that ended it, if one did
@@ -84,7 +85,8 @@ class TokenStream final {
   /// Waits for the next event; nothing after the last one was taken.
   [[nodiscard]] std::optional<GenerationEvent> next() { return box_.pop(); }
 
-  /// Engine side: adds an event and calls `wake` (on the engine thread; it must only post a message).
+  /// Engine side: adds an event and calls `wake` (on the engine thread; it must only post a
+  /// message).
   void publish(GenerationEvent event);
   /// Engine side: no more events.
   void close();

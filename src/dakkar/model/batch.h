@@ -9,13 +9,14 @@
 
 namespace dak {
 
-/// One step's inputs on one rank; every pointer is device memory, preallocated, rewritten each step.
+/// One step's inputs on one rank; every pointer is device memory, preallocated, rewritten each
+/// step.
 struct StepBatch {
-  TensorView ids;     ///< i32 [T], -1 where the slot's last sampled token goes in
+  TensorView ids;  ///< i32 [T], -1 where the slot's last sampled token goes in
   DeviceCount tokens;
   SequenceTable table;
-  std::byte* arena = nullptr;              ///< the rank's cache arena: KV pages and state blocks
-  const int64_t* page_table = nullptr;     ///< [B, max_pages] bytes into the arena
+  std::byte* arena = nullptr;           ///< the rank's cache arena: KV pages and state blocks
+  const int64_t* page_table = nullptr;  ///< [B, max_pages] bytes into the arena
   int64_t max_pages = 0;
   const int64_t* state_offsets = nullptr;  ///< [B, state_layers] bytes into the arena
   TensorView logit_rows;                   ///< i32 [S] token rows whose logits are wanted

@@ -6,8 +6,9 @@ namespace dak {
 
 /// What a rank must keep per token and per sequence, in bytes whose meaning only the model knows.
 struct CacheSpec {
-  int64_t page_tokens = 128;      ///< tokens of a KV page
-  int64_t page_bytes = 0;         ///< one page, all attention layers (MTP's too), a multiple of 256; may be 0
+  int64_t page_tokens = 128;  ///< tokens of a KV page
+  int64_t page_bytes =
+      0;  ///< one page, all attention layers (MTP's too), a multiple of 256; may be 0
   int64_t state_layers = 0;       ///< blocks of a state slot, one per Mamba layer
   int64_t state_layer_bytes = 0;  ///< one block, a multiple of 256
   int64_t vocab = 0;              ///< V; penalties keep 4 V bytes per slot outside the arena

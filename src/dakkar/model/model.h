@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,6 +13,8 @@
 namespace dak {
 
 class WeightSet;
+struct ModelConfig;
+struct QuantConfig;
 
 /// The largest step a rank must be ready for.
 struct StepLimits {
@@ -51,12 +52,13 @@ class Model {
 
 /// What a rank needs to load its share.
 struct ModelLoadArgs {
-  const WeightSet* weights = nullptr;  ///< the checkpoint, or dummy weights
+  const ModelConfig* config = nullptr;
+  const QuantConfig* quant = nullptr;  ///< says whether the KV cache is FP8
+  const WeightSet* weights = nullptr;  ///< the checkpoint's, or dummy ones
   const Backend* backend = nullptr;
   Numerics numerics = Numerics::kShipped;
   int tp = 1;
   int rank = 0;  ///< within the tp group
-  std::function<void(int64_t bytes)> on_bytes;  ///< called as checkpoint bytes are consumed; may be empty
 };
 
 /// Loads the model family that the checkpoint's config names (model/registry.cpp).

@@ -12,7 +12,9 @@ constexpr int64_t kAlignment = 64;
 
 }  // namespace
 
-void Buffer::Free::operator()(std::byte* bytes) const { std::free(bytes); }
+void Buffer::Free::operator()(std::byte* bytes) const {
+  std::free(bytes);
+}
 
 Buffer::Buffer(int64_t bytes) : size_(bytes) {
   check(bytes >= 0, "a buffer's size is not negative");

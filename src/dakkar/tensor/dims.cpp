@@ -1,8 +1,8 @@
 #include "dakkar/tensor/dims.h"
 
-#include <fmt/core.h>
-
 #include <charconv>
+
+#include <fmt/core.h>
 
 namespace dak {
 

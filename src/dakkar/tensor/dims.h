@@ -10,9 +10,9 @@ namespace dak {
 
 /// Binds dimension letters to sizes and checks that all arguments of an op agree on them.
 ///
-/// `Dims dims("rms_norm"); dims.bind("T H", x); dims.bind("H", weight);` Letters are words separated
-/// by blanks; a number must be that size; `_` matches anything. Disagreement aborts and names the op,
-/// the letter and both sizes: shapes are our responsibility, never a user's.
+/// `Dims dims("rms_norm"); dims.bind("T H", x); dims.bind("H", weight);` Letters are words
+/// separated by blanks; a number must be that size; `_` matches anything. Disagreement aborts and
+/// names the op, the letter and both sizes: shapes are our responsibility, never a user's.
 class Dims final {
  public:
   explicit Dims(std::string_view op) : op_(op) {}

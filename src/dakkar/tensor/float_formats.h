@@ -22,7 +22,9 @@ struct F8E4M3 {
 };
 
 /// Widens exactly.
-[[nodiscard]] inline float to_float(float value) { return value; }
+[[nodiscard]] inline float to_float(float value) {
+  return value;
+}
 [[nodiscard]] inline float to_float(BF16 value) {
   return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
 }
@@ -49,7 +51,11 @@ struct F8E4M3 {
 [[nodiscard]] float e2m1_value(uint8_t code);
 
 /// `value` rounded through a storage type: what a later reader of that storage sees.
-[[nodiscard]] inline float round_bf16(float value) { return to_float(to_bf16(value)); }
-[[nodiscard]] inline float round_f8e4m3(float value) { return to_float(to_f8e4m3(value)); }
+[[nodiscard]] inline float round_bf16(float value) {
+  return to_float(to_bf16(value));
+}
+[[nodiscard]] inline float round_f8e4m3(float value) {
+  return to_float(to_f8e4m3(value));
+}
 
 }  // namespace dak

@@ -41,7 +41,8 @@ bool TensorView::is_dense() const {
 }
 
 TensorView TensorView::rows(int64_t begin, int64_t count) const {
-  check(rank >= 1 && begin >= 0 && count >= 0 && begin + count <= dim(0), "row range out of bounds");
+  check(rank >= 1 && begin >= 0 && count >= 0 && begin + count <= dim(0),
+        "row range out of bounds");
   TensorView view = *this;
   view.data = data + begin * stride(0) * size_of(dtype);
   view.shape[0] = count;
