@@ -7,7 +7,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(DAKKAR_CCACHE ccache)
 if(DAKKAR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${DAKKAR_CCACHE})
+  # Paths below the source tree do not count, so every build folder shares what was compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${DAKKAR_CCACHE})
 endif()
 
 add_library(dakkar_flags INTERFACE)
