@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,9 @@ class JsonView final {
 
   /// An error about this value: "`path` `problem`".
   [[nodiscard]] tl::unexpected<Error> refuse(std::string_view problem) const;
+  /// The same about the member `key`, there or not: "`path.key` `problem`".
+  [[nodiscard]] tl::unexpected<Error> refuse_member(std::string_view key,
+                                                    std::string_view problem) const;
 
  private:
   friend class JsonDocument;
@@ -90,9 +94,9 @@ class JsonDocument final {
   [[nodiscard]] JsonView root() const;
 
  private:
-  JsonDocument(rapidjson::Document document, ErrorCode error)
+  JsonDocument(std::unique_ptr<rapidjson::Document> document, ErrorCode error)
       : document_(std::move(document)), error_(error) {}
-  rapidjson::Document document_;
+  std::unique_ptr<rapidjson::Document> document_;  ///< on the heap: views point into it
   ErrorCode error_;
 };
 

@@ -1,0 +1,364 @@
+#include "dakkar/base/json.h"
+
+#include <cmath>
+#include <string>
+#include <unordered_set>
+
+#include <fmt/core.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+namespace dak {
+namespace {
+
+/// Length of the well-formed UTF-8 sequence at the start of `rest`, 0 when there is none.
+size_t utf8_sequence(std::string_view rest) {
+  const auto byte = [&](size_t i) {
+    return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0U;
+  };
+  const auto continues = [&](size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80U) {
+    return 1;
+  }
+  if (lead >= 0xC2U && lead <= 0xDFU) {
+    return continues(1) ? 2 : 0;
+  }
+  if (lead >= 0xE0U && lead <= 0xEFU) {
+    const unsigned low = lead == 0xE0U ? 0xA0U : 0x80U;
+    const unsigned high = lead == 0xEDU ? 0x9FU : 0xBFU;
+    return byte(1) >= low && byte(1) <= high && continues(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0U && lead <= 0xF4U) {
+    const unsigned low = lead == 0xF0U ? 0x90U : 0x80U;
+    const unsigned high = lead == 0xF4U ? 0x8FU : 0xBFU;
+    return byte(1) >= low && byte(1) <= high && continues(2) && continues(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+/// Hands parser events on to a document while it enforces what the library does not: depth,
+/// distinct keys, and strings without lone surrogates.
+class GuardedHandler final {
+ public:
+  using Ch = char;
+
+  GuardedHandler(rapidjson::Document& document, int64_t max_depth)
+      : document_(document), max_depth_(max_depth) {}
+
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+  bool Null() { return document_.Null(); }
+  bool Bool(bool value) { return document_.Bool(value); }
+  bool Int(int value) { return document_.Int(value); }
+  bool Uint(unsigned value) { return document_.Uint(value); }
+  bool Int64(int64_t value) { return document_.Int64(value); }
+  bool Uint64(uint64_t value) { return document_.Uint64(value); }
+  bool Double(double value) { return document_.Double(value); }
+  bool RawNumber(const Ch* /*text*/, rapidjson::SizeType /*size*/, bool /*copy*/) { return false; }
+  bool String(const Ch* text, rapidjson::SizeType size, bool copy) {
+    return sound({text, size}) && document_.String(text, size, copy);
+  }
+  bool Key(const Ch* text, rapidjson::SizeType size, bool copy) {
+    const std::string_view key(text, size);
+    if (!sound(key)) {
+      return false;
+    }
+    if (!keys_.back().insert(std::string(key)).second) {
+      problem_ =
+          fmt::format("the key {} occurs twice in one object", json_quote(key.substr(0, 80)));
+      return false;
+    }
+    return document_.Key(text, size, copy);
+  }
+  bool StartObject() {
+    keys_.emplace_back();
+    return enter() && document_.StartObject();
+  }
+  bool EndObject(rapidjson::SizeType members) {
+    keys_.pop_back();
+    --depth_;
+    return document_.EndObject(members);
+  }
+  bool StartArray() { return enter() && document_.StartArray(); }
+  bool EndArray(rapidjson::SizeType elements) {
+    --depth_;
+    return document_.EndArray(elements);
+  }
+
+ private:
+  bool enter() {
+    if (++depth_ > max_depth_) {
+      problem_ = fmt::format("values are nested more than {} deep", max_depth_);
+      return false;
+    }
+    return true;
+  }
+  bool sound(std::string_view text) {
+    if (!is_valid_utf8(text)) {
+      problem_ = "a string holds half of a surrogate pair";
+      return false;
+    }
+    return true;
+  }
+
+  rapidjson::Document& document_;
+  const int64_t max_depth_;
+  int64_t depth_ = 0;
+  std::vector<std::unordered_set<std::string>> keys_;
+  std::string problem_;
+};
+
+std::string_view kind_name(const rapidjson::Value& value) {
+  switch (value.GetType()) {
+    case rapidjson::kNullType:
+      return "null";
+    case rapidjson::kFalseType:
+    case rapidjson::kTrueType:
+      return "a boolean";
+    case rapidjson::kObjectType:
+      return "an object";
+    case rapidjson::kArrayType:
+      return "an array";
+    case rapidjson::kStringType:
+      return "a string";
+    case rapidjson::kNumberType:
+      return "a number";
+  }
+  return "an unknown value";
+}
+
+tl::unexpected<Error> wrong_kind(const JsonView& view, std::string_view wanted) {
+  return view.refuse(fmt::format("must be {}, not {}", wanted, kind_name(view.raw())));
+}
+
+std::string member_path(const std::string& parent, std::string_view key) {
+  return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
+}
+
+constexpr auto kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
+
+rapidjson::ParseResult run_parser(rapidjson::MemoryStream& stream, GuardedHandler& handler,
+                                  JsonNonFinite non_finite) {
+  rapidjson::Reader reader;
+  if (non_finite == JsonNonFinite::kAccept) {
+    return reader.Parse<kFlags | rapidjson::kParseNanAndInfFlag>(stream, handler);
+  }
+  return reader.Parse<kFlags>(stream, handler);
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_sequence(text);
+    if (length == 0) {
+      return false;
+    }
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits) {
+  if (!is_valid_utf8(text)) {
+    return fail(limits.error, "not valid JSON: the text is not valid UTF-8");
+  }
+  auto document = std::make_unique<rapidjson::Document>();
+  GuardedHandler handler(*document, limits.max_depth);
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::ParseResult outcome;
+  const auto generate = [&](rapidjson::Document& /*self*/) {
+    outcome = run_parser(stream, handler, limits.non_finite);
+    return !outcome.IsError();
+  };
+  document->Populate(generate);
+  if (outcome.IsError()) {
+    std::string problem = handler.problem();
+    if (problem.empty()) {
+      problem = rapidjson::GetParseError_En(outcome.Code());
+      problem.front() =
+          static_cast<char>(std::tolower(static_cast<unsigned char>(problem.front())));
+      problem.erase(problem.find_last_not_of('.') + 1);
+    }
+    return fail(limits.error,
+                fmt::format("not valid JSON at byte {}: {}", outcome.Offset(), problem));
+  }
+  if (stream.Tell() != text.size()) {
+    return fail(limits.error,
+                fmt::format("not valid JSON at byte {}: text after the value", stream.Tell()));
+  }
+  return JsonDocument(std::move(document), limits.error);
+}
+
+JsonView JsonDocument::root() const {
+  return JsonView(*document_, "", error_);
+}
+
+tl::unexpected<Error> JsonView::refuse(std::string_view problem) const {
+  const std::string_view subject = path_.empty() ? "the JSON value" : std::string_view(path_);
+  return fail(error_, fmt::format("{} {}", subject, problem), path_);
+}
+
+tl::unexpected<Error> JsonView::refuse_member(std::string_view key,
+                                              std::string_view problem) const {
+  return JsonView(*value_, member_path(path_, key), error_).refuse(problem);
+}
+
+Result<bool> JsonView::as_bool() const {
+  if (!value_->IsBool()) {
+    return wrong_kind(*this, "a boolean");
+  }
+  return value_->GetBool();
+}
+
+Result<double> JsonView::as_number() const {
+  if (!value_->IsNumber()) {
+    return wrong_kind(*this, "a number");
+  }
+  return value_->GetDouble();
+}
+
+Result<int64_t> JsonView::as_integer() const {
+  if (value_->IsInt64()) {
+    return value_->GetInt64();
+  }
+  if (!value_->IsNumber()) {
+    return wrong_kind(*this, "an integer");
+  }
+  constexpr double kExact = 9007199254740992.0;  // beyond this doubles skip integers
+  const double value = value_->GetDouble();
+  if (!(std::abs(value) <= kExact)) {
+    return refuse("is too large for an integer");
+  }
+  if (value != std::floor(value)) {
+    return refuse("must be an integer");
+  }
+  return static_cast<int64_t>(value);
+}
+
+Result<std::string_view> JsonView::as_string() const {
+  if (!value_->IsString()) {
+    return wrong_kind(*this, "a string");
+  }
+  return std::string_view(value_->GetString(), value_->GetStringLength());
+}
+
+Result<std::vector<JsonView>> JsonView::as_array() const {
+  if (!value_->IsArray()) {
+    return wrong_kind(*this, "an array");
+  }
+  std::vector<JsonView> elements;
+  elements.reserve(value_->Size());
+  for (const rapidjson::Value& element : value_->GetArray()) {
+    elements.push_back(JsonView(element, fmt::format("{}[{}]", path_, elements.size()), error_));
+  }
+  return elements;
+}
+
+Result<std::vector<std::pair<std::string_view, JsonView>>> JsonView::as_object() const {
+  if (!value_->IsObject()) {
+    return wrong_kind(*this, "an object");
+  }
+  std::vector<std::pair<std::string_view, JsonView>> members;
+  members.reserve(value_->MemberCount());
+  for (const auto& member : value_->GetObject()) {
+    const std::string_view key(member.name.GetString(), member.name.GetStringLength());
+    members.emplace_back(key, JsonView(member.value, member_path(path_, key), error_));
+  }
+  return members;
+}
+
+std::optional<JsonView> JsonView::find(std::string_view key) const {
+  if (!value_->IsObject()) {
+    return std::nullopt;
+  }
+  const rapidjson::Value name(
+      rapidjson::StringRef(key.data(), static_cast<rapidjson::SizeType>(key.size())));
+  const auto member = value_->FindMember(name);
+  if (member == value_->MemberEnd() || member->value.IsNull()) {
+    return std::nullopt;
+  }
+  return JsonView(member->value, member_path(path_, key), error_);
+}
+
+bool JsonView::has(std::string_view key) const {
+  const rapidjson::Value name(
+      rapidjson::StringRef(key.data(), static_cast<rapidjson::SizeType>(key.size())));
+  return value_->IsObject() && value_->FindMember(name) != value_->MemberEnd();
+}
+
+Result<bool> bool_or(const JsonView& object, std::string_view key, bool fallback) {
+  const auto member = object.find(key);
+  return member ? member->as_bool() : fallback;
+}
+
+Result<double> number_or(const JsonView& object, std::string_view key, double fallback) {
+  const auto member = object.find(key);
+  return member ? member->as_number() : fallback;
+}
+
+Result<int64_t> integer_or(const JsonView& object, std::string_view key, int64_t fallback) {
+  const auto member = object.find(key);
+  return member ? member->as_integer() : fallback;
+}
+
+Result<std::string> string_or(const JsonView& object, std::string_view key,
+                              std::string_view fallback) {
+  const auto member = object.find(key);
+  if (!member) {
+    return std::string(fallback);
+  }
+  return member->as_string().map([](std::string_view text) { return std::string(text); });
+}
+
+Result<JsonView> required(const JsonView& object, std::string_view key) {
+  if (!object.is_object()) {
+    return wrong_kind(object, "an object");
+  }
+  const auto member = object.find(key);
+  if (!member) {
+    return object.refuse_member(key, "is missing");
+  }
+  return *member;
+}
+
+Result<double> required_number(const JsonView& object, std::string_view key) {
+  return required(object, key).and_then([](const JsonView& view) { return view.as_number(); });
+}
+
+Result<int64_t> required_integer(const JsonView& object, std::string_view key) {
+  return required(object, key).and_then([](const JsonView& view) { return view.as_integer(); });
+}
+
+Result<std::string> required_string(const JsonView& object, std::string_view key) {
+  return required(object, key).and_then([](const JsonView& view) {
+    return view.as_string().map([](std::string_view text) { return std::string(text); });
+  });
+}
+
+std::string json_quote(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const size_t length = utf8_sequence(text);
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (length == 0) {
+      out += "\xEF\xBF\xBD";
+    } else if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += text.front();
+    } else if (byte == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20U || byte == 0x7FU) {
+      out += fmt::format("\\u{:04x}", byte);
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
+  return out;
+}
+
+}  // namespace dak
