@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dakkar/device/ops_attention.h"
+#include "dakkar/device/ops_layout.h"
 #include "dakkar/device/ops_linear.h"
 #include "dakkar/device/ops_mamba.h"
 #include "dakkar/device/ops_moe.h"
@@ -24,6 +25,8 @@ struct KernelTable {
   Kernel<Relu2Args> relu2 = nullptr;
   Kernel<GatherRowsArgs> gather_rows = nullptr;
   Kernel<ConcatColumnsArgs> concat_columns = nullptr;
+  Kernel<ConvertArgs> convert = nullptr;
+  Kernel<JoinColumnsArgs> join_columns = nullptr;
   Kernel<LinearArgs> linear = nullptr;
   Kernel<RouteArgs> route = nullptr;
   Kernel<ExpertLinearArgs> expert_linear = nullptr;
@@ -37,5 +40,9 @@ struct KernelTable {
   Kernel<HistoryArgs> record_history = nullptr;
   Kernel<SampleArgs> sample = nullptr;
 };
+
+/// The reference backend's kernels: plain loops over host memory, for any weight that
+/// `pack_reference` made. Defined in device/reference; other host backends start from them.
+[[nodiscard]] const KernelTable& reference_kernels();
 
 }  // namespace dak

@@ -13,7 +13,7 @@ struct Context;
 /// Arguments of `ops::route`.
 struct RouteArgs {
   TensorView x;     ///< [T, H]
-  TensorView gate;  ///< f32 [E, H]
+  TensorView gate;  ///< [E, H], f32, bf16 or f16
   TensorView bias;  ///< f32 [E], enters the choice only
   int64_t n_group = 1;
   int64_t topk_group = 1;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "dakkar/base/error.h"
 #include "dakkar/tensor/buffer.h"
 #include "dakkar/tensor/quant_view.h"
 
@@ -28,5 +29,15 @@ struct PackedWeight {
 
   [[nodiscard]] int64_t bytes() const { return data.size() + scales.size(); }
 };
+
+/// `PackedWeight::layout` of a dense row-major copy in checkpoint precision.
+inline constexpr int32_t kReferenceLayout = 0;
+
+/// Sizes, format and scales of `weight`, without data; errors when a scale is not a finite positive
+/// number or a shape disagrees with the format.
+[[nodiscard]] Result<PackedWeight> describe_weight(const QuantView& weight, Numerics numerics);
+
+/// Copies `weight` in checkpoint precision, row-major: the layout of the reference kernels.
+[[nodiscard]] Result<PackedWeight> pack_reference(const QuantView& weight, Numerics numerics);
 
 }  // namespace dak

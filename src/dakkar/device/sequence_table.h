@@ -75,6 +75,17 @@ inline constexpr int64_t kRingFlushTokens = 16;
 /// Tokens of an SSD chunk and of a KV page; prefill cuts at multiples of it are bitwise neutral.
 inline constexpr int64_t kChunkTokens = 128;
 
+/// The base a decode step leaves: 16 further once the ring, before the step, holds 16 tokens.
+[[nodiscard]] constexpr int64_t base_after_decode(int64_t base, int64_t position) {
+  return position - base >= kRingFlushTokens ? base + kRingFlushTokens : base;
+}
+
+/// The base a prefill up to `end` leaves: the last multiple of 16 at or below it.
+[[nodiscard]] constexpr int64_t base_after_prefill(int64_t base, int64_t end) {
+  const int64_t floor = end / kRingFlushTokens * kRingFlushTokens;
+  return floor > base ? floor : base;
+}
+
 /// The KV cache of one attention layer: pages of 128 tokens, `arena + page_table[b * max_pages +
 /// i]`.
 ///
