@@ -16,6 +16,14 @@ boost_package() {
   esac
 }
 
+# Debian 12's default clang-tidy, 14, does not know <source_location>.
+clang_tidy_package() {
+  case $(release) in
+    debian-12) echo clang-tidy-19 ;;
+    *) echo clang-tidy ;;
+  esac
+}
+
 packages_of() {
   case $1 in
     product)
@@ -23,8 +31,8 @@ packages_of() {
         libexpected-dev libspdlog-dev libfmt-dev libcli11-dev libyaml-cpp-dev \
         prometheus-cpp-dev libpcre2-dev libutf8proc-dev zlib1g-dev ;;
     tests) echo libgtest-dev libgmock-dev python3 git ;;
-    lint) echo clang-format clang-tidy python3 git ;;
-    ci) echo clang-19 lld-19 libclang-rt-19-dev universal-ctags python3-venv curl ;;
+    lint) echo clang-format "$(clang_tidy_package)" python3 git ;;
+    ci) echo clang-19 lld-19 libclang-rt-19-dev python3-venv curl ccache ;;
     *) echo "install_packages.sh: no set is named '$1'" >&2 && exit 2 ;;
   esac
 }
