@@ -2,31 +2,32 @@
 
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace dak {
 
-/// Names what kind of expected failure happened. Each API maps a code to its own status once, in its
-/// dialect; nothing else inspects it.
+/// Names what kind of expected failure happened. Each API maps a code to its own status once, in
+/// its dialect; nothing else inspects it.
 enum class ErrorCode {
-  kInvalidArgument,     ///< the caller's input is wrong (HTTP 400)
-  kNotFound,            ///< a model, file or route does not exist (HTTP 404)
-  kTooLarge,            ///< a body or file is over its limit (HTTP 413)
-  kResourceExhausted,   ///< a bounded queue or pool is full, try later (HTTP 429)
-  kUnimplemented,       ///< known, but this build cannot do it yet (HTTP 400)
-  kUnavailable,         ///< loading, draining or dead (HTTP 503)
-  kCorruptFile,         ///< a checkpoint file contradicts itself
-  kUnsupportedModel,    ///< a checkpoint asks for maths this program does not do
-  kInternal,            ///< our fault, one request only (HTTP 500)
+  kInvalidArgument,    ///< the caller's input is wrong (HTTP 400)
+  kNotFound,           ///< a model, file or route does not exist (HTTP 404)
+  kTooLarge,           ///< a body or file is over its limit (HTTP 413)
+  kResourceExhausted,  ///< a bounded queue or pool is full, try later (HTTP 429)
+  kUnimplemented,      ///< known, but this build cannot do it yet (HTTP 400)
+  kUnavailable,        ///< loading, draining or dead (HTTP 503)
+  kCorruptFile,        ///< a checkpoint file contradicts itself
+  kUnsupportedModel,   ///< a checkpoint asks for maths this program does not do
+  kInternal,           ///< our fault, one request only (HTTP 500)
 };
 
 /// An expected failure: a code, one sentence in lower case without full stop, and, for requests,
 /// the field at fault.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string message;
-  std::string param;  ///< JSON field the message is about, or empty
+  std::string message{};
+  std::string param{};  ///< JSON field the message is about, or empty
 };
 
 /// A value or an `Error`. Bugs are not errors: they abort through `check`.
