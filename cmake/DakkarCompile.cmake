@@ -21,9 +21,10 @@ target_compile_options(dakkar_flags INTERFACE
 target_include_directories(dakkar_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 if(DAKKAR_SANITIZE)
+  set(ignored ${CMAKE_SOURCE_DIR}/cmake/sanitizer_ignore.txt)
   target_compile_options(dakkar_flags INTERFACE
     -fsanitize=${DAKKAR_SANITIZE} -fno-sanitize-recover=all
-    $<$<CXX_COMPILER_ID:Clang>:-fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/cmake/sanitizer_ignore.txt>)
+    $<$<CXX_COMPILER_ID:Clang>:-fsanitize-ignorelist=${ignored}>)
   target_link_options(dakkar_flags INTERFACE -fsanitize=${DAKKAR_SANITIZE})
   # Asio's fences say nothing to ThreadSanitizer, which then reports races that are none.
   target_compile_definitions(dakkar_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)

@@ -9,7 +9,8 @@ if [ ! -f "$build/compile_commands.json" ]; then
   cmake --preset release --log-level=WARNING >/dev/null
 fi
 checker=$(command -v clang-tidy-19 || command -v clang-tidy)
-git ls-files -z --cached --others --exclude-standard -- 'src/dakkar/*.cpp' ':!*_test.cpp' |
+git ls-files -z -- 'src/dakkar/*.cpp' ':!*_test.cpp' |
   xargs -0 --no-run-if-empty grep -LZE '<boost/|<CLI/|<spdlog/' |
-  xargs -0 --no-run-if-empty -P "$(nproc)" -n 4 "$checker" -p "$build" --quiet --warnings-as-errors='*' \
-    2> >(grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated' >&2)
+  xargs -0 --no-run-if-empty -P "$(nproc)" -n 4 \
+    "$checker" -p "$build" --quiet --warnings-as-errors='*' \
+    2> >(grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated|^\[' >&2)

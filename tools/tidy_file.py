@@ -13,6 +13,8 @@ MAX_FILE_LINES = {".h": 250, ".cpp": 400, ".cu": 500, ".cuh": 500, ".py": 400, "
                   ".sh": 400, ".cmake": 400}
 CPP = (".h", ".cpp", ".cu", ".cuh")
 CUDA_FOLDER = "src/dakkar/device/cuda/"
+# A bool of this name is what the function carries, not a switch between two behaviours.
+CARRIED_BOOLS = {"condition", "fallback", "truth", "value"}
 BAD_NAME_WORDS = {"util", "utils", "helper", "helpers", "common", "manager", "managers"}
 STANDARD_NAMES = {"common_type", "common_type_t", "common_reference", "common_reference_t"}
 BANNED = [
@@ -27,7 +29,6 @@ BANNED = [
     (r"\b(?:s?rand|random_device)\b\s*[({;]", "rand", "take a seed"),
     (r"\busing\s+namespace\s+(?!std::(?:string_view_|chrono_)?literals)", "using-namespace",
      "name what you use"),
-    (r"\bconst_cast\b", "const_cast", "change the signature"),
 ]
 BANNED = [(re.compile(pattern, re.M), word, advice) for pattern, word, advice in BANNED]
 OPEN_TASK = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
@@ -157,7 +158,8 @@ def check_function(path, function):
                                 f"{name}: {len(function.parameters)} parameters, "
                                 f"at most {MAX_PARAMETERS}: use a struct", name))
     for parameter in function.parameters:
-        if re.match(r"(?:const\s+)?bool\b(?!\s*[*(])", parameter):
+        found = re.match(r"(?:const\s+)?bool\b(?!\s*[*(])\s*(\w*)", parameter)
+        if found and found.group(1) not in CARRIED_BOOLS:
             problems.append(Problem("bool-parameter", path, function.line,
                                     f"{name}: '{parameter}': use an enum or two functions", name))
     for match in re.finditer(r"\bstatic\b(?!\s+(?:inline\s+)?(?:constexpr|const)\b)",

@@ -91,6 +91,7 @@ class FileRuleTest(unittest.TestCase):
         self.assertEqual(rules_of(SOURCE, "int f(int a, int b, int c, int d, int e);\n"),
                          ["parameters"])
         self.assertEqual(rules_of(SOURCE, "int f(bool strict);\n"), ["bool-parameter"])
+        self.assertEqual(rules_of(SOURCE, "int f(int key, bool fallback);\n"), [])
 
     def test_nesting(self):
         deep = "void f() { if (a) { if (b) { for (;;) { while (c) { g(); } } } } }\n"
