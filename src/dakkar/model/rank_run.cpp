@@ -1,0 +1,281 @@
+#include "dakkar/model/rank_run.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "dakkar/device/context.h"
+#include "dakkar/model/layers/mamba2.h"
+#include "dakkar/weights/shard.h"
+
+namespace dak {
+namespace {
+
+/// One stretch of tokens run as one step.
+struct Stretch {
+  int64_t begin = 0;
+  int64_t end = 0;
+  bool decode = false;
+
+  [[nodiscard]] int64_t tokens() const { return end - begin; }
+};
+
+std::vector<Stretch> stretches_of(const LogitsArgs& args) {
+  const auto total = static_cast<int64_t>(args.ids.size());
+  const int64_t prefill_end = args.decode_from < 0 ? total : std::min(args.decode_from, total);
+  std::vector<Stretch> stretches;
+  int64_t begin = 0;
+  for (const int64_t cut : args.cuts) {
+    if (cut < prefill_end) {
+      stretches.push_back({.begin = begin, .end = cut});
+      begin = cut;
+    }
+  }
+  if (begin < prefill_end) {
+    stretches.push_back({.begin = begin, .end = prefill_end});
+  }
+  for (int64_t t = prefill_end; t < total; ++t) {
+    stretches.push_back({.begin = t, .end = t + 1, .decode = true});
+  }
+  return stretches;
+}
+
+/// The device arrays of a one-sequence batch and the memory around them.
+class OneSequence final {
+ public:
+  static Result<OneSequence> open(const RankRunArgs& args, int64_t max_tokens);
+
+  /// Rewrites the arrays for `stretch` and returns the batch over them.
+  StepBatch batch(const LogitsArgs& args, const Stretch& stretch);
+  /// Fills in the tokens that follow those of `stretch`; 0 after the last one.
+  TensorView next_ids(const LogitsArgs& args, const Stretch& stretch);
+
+  Stream& stream() { return *stream_; }
+  Workspace& workspace() { return workspace_; }
+  void read(const TensorView& from, float* to) { stream_->copy(to, from.data, from.bytes()); }
+  std::byte* slot() const { return arena_.data() + state_begin_; }
+  SlotHeader header() const { return *headers_; }
+
+ private:
+  template <typename T>
+  T* array(int64_t count) {
+    return reinterpret_cast<T*>(space_.take(DType::kU8, {count * int64_t{sizeof(T)}}).data);
+  }
+  template <typename T>
+  void write(T* to, const std::vector<T>& values) {
+    stream_->copy(to, values.data(), static_cast<int64_t>(values.size() * sizeof(T)));
+  }
+
+  std::unique_ptr<Stream> stream_;
+  DeviceMemory arrays_;
+  DeviceMemory arena_;
+  DeviceMemory scratch_;
+  Workspace space_;
+  Workspace workspace_;
+  int64_t state_begin_ = 0;
+  int64_t pages_ = 0;
+  int32_t* ids_ = nullptr;
+  int32_t* next_ = nullptr;
+  int32_t* rows_ = nullptr;
+  int32_t* counts_ = nullptr;       ///< tokens, sequences, decodes
+  int32_t* query_start_ = nullptr;  ///< [2]
+  int32_t* position_ = nullptr;
+  int32_t* slot_ = nullptr;
+  SlotHeader* headers_ = nullptr;
+  int64_t* page_table_ = nullptr;
+  int64_t* state_offsets_ = nullptr;
+};
+
+Result<OneSequence> OneSequence::open(const RankRunArgs& args, int64_t max_tokens) {
+  const CacheSpec& spec = args.model->cache_spec();
+  const Backend& backend = *args.run->load.backend;
+  const auto total = static_cast<int64_t>(args.run->ids.size());
+  OneSequence one;
+  one.stream_ = backend.open_stream();
+  one.pages_ = (total + spec.page_tokens - 1) / spec.page_tokens;
+  one.state_begin_ = one.pages_ * spec.page_bytes;
+  const int64_t scratch =
+      args.model->workspace_bytes({.tokens = max_tokens, .sequences = 1, .logit_rows = max_tokens});
+  const int64_t arrays = (3 * max_tokens + one.pages_ + spec.state_layers) * 8 + 64 * 256;
+  // The MTP head's logits live beside the target's.
+  const int64_t drafts = max_tokens * spec.vocab * size_of(DType::kF32) + 256;
+  Result<DeviceMemory> parts[] = {backend.allocate(arrays),
+                                  backend.allocate(one.state_begin_ + spec.state_bytes()),
+                                  backend.allocate(scratch + drafts)};
+  for (const Result<DeviceMemory>& part : parts) {
+    if (!part) {
+      return fail(part.error());
+    }
+  }
+  one.arrays_ = std::move(*parts[0]);
+  one.arena_ = std::move(*parts[1]);
+  one.scratch_ = std::move(*parts[2]);
+  one.space_ = Workspace(one.arrays_.data(), one.arrays_.size());
+  one.workspace_ = Workspace(one.scratch_.data(), one.scratch_.size());
+  one.ids_ = one.array<int32_t>(max_tokens);
+  one.next_ = one.array<int32_t>(max_tokens);
+  one.rows_ = one.array<int32_t>(max_tokens);
+  one.counts_ = one.array<int32_t>(3);
+  one.query_start_ = one.array<int32_t>(2);
+  one.position_ = one.array<int32_t>(1);
+  one.slot_ = one.array<int32_t>(1);
+  one.headers_ = one.array<SlotHeader>(1);
+  one.page_table_ = one.array<int64_t>(one.pages_);
+  one.state_offsets_ = one.array<int64_t>(std::max<int64_t>(spec.state_layers, 1));
+  std::vector<int64_t> pages(static_cast<size_t>(one.pages_));
+  for (size_t i = 0; i < pages.size(); ++i) {
+    pages[i] = static_cast<int64_t>(i) * spec.page_bytes;
+  }
+  std::vector<int64_t> states(static_cast<size_t>(spec.state_layers));
+  for (size_t i = 0; i < states.size(); ++i) {
+    states[i] = one.state_begin_ + static_cast<int64_t>(i) * spec.state_layer_bytes;
+  }
+  one.write(one.page_table_, pages);
+  one.write(one.state_offsets_, states);
+  return one;
+}
+
+StepBatch OneSequence::batch(const LogitsArgs& args, const Stretch& stretch) {
+  const auto tokens = static_cast<int32_t>(stretch.tokens());
+  std::vector<int32_t> rows(static_cast<size_t>(tokens));
+  std::iota(rows.begin(), rows.end(), 0);
+  write(ids_,
+        std::vector<int32_t>(args.ids.begin() + stretch.begin, args.ids.begin() + stretch.end));
+  write(rows_, rows);
+  write(counts_, std::vector<int32_t>{tokens, 1, stretch.decode ? 1 : 0});
+  write(query_start_, std::vector<int32_t>{0, tokens});
+  write(position_, std::vector<int32_t>{static_cast<int32_t>(stretch.begin)});
+  write(slot_, std::vector<int32_t>{0});
+  const DeviceCount count{.bound = tokens, .value = counts_};
+  StepBatch batch;
+  batch.ids = TensorView::dense(ids_, DType::kI32, {tokens});
+  batch.tokens = count;
+  batch.table = {.sequences = {.bound = 1, .value = counts_ + 1},
+                 .decodes = {.bound = 1, .value = counts_ + 2},
+                 .query_start = query_start_,
+                 .position = position_,
+                 .slot = slot_,
+                 .headers = headers_};
+  batch.arena = arena_.data();
+  batch.page_table = page_table_;
+  batch.max_pages = pages_;
+  batch.state_offsets = state_offsets_;
+  batch.logit_rows = TensorView::dense(rows_, DType::kI32, {tokens});
+  batch.logit_count = count;
+  return batch;
+}
+
+TensorView OneSequence::next_ids(const LogitsArgs& args, const Stretch& stretch) {
+  std::vector<int32_t> next(
+      args.ids.begin() + stretch.begin + 1,
+      args.ids.begin() + std::min<int64_t>(stretch.end + 1, std::ssize(args.ids)));
+  next.resize(static_cast<size_t>(stretch.tokens()), 0);
+  write(next_, next);
+  return TensorView::dense(next_, DType::kI32, {stretch.tokens()});
+}
+
+float load(const std::byte* data, DType dtype, int64_t index) {
+  return dtype == DType::kBF16  ? to_float(reinterpret_cast<const BF16*>(data)[index])
+         : dtype == DType::kF16 ? to_float(reinterpret_cast<const F16*>(data)[index])
+                                : reinterpret_cast<const float*>(data)[index];
+}
+
+MambaLayerState read_state(const std::byte* block, const MambaDims& dims,
+                           const SlotHeader& header) {
+  const MambaStateLayout layout = mamba_state_layout(dims);
+  MambaLayerState state;
+  state.base = header.base;
+  const auto* ssm = reinterpret_cast<const float*>(block + layout.ssm);
+  state.ssm.assign(ssm, ssm + dims.inner() * dims.state);
+  for (int64_t back = dims.window; back >= 1; --back) {
+    const int64_t position = header.position - back;
+    for (int64_t c = 0; c < dims.channels(); ++c) {
+      const int64_t row = position % dims.window;
+      state.conv.push_back(
+          position < 0 ? 0.0F
+                       : load(block + layout.conv, dims.activation, row * dims.channels() + c));
+    }
+  }
+  return state;
+}
+
+DType activation_of(const LogitsArgs& args) {
+  return args.load.numerics == Numerics::kF32 ? DType::kF32 : args.load.config->dtype;
+}
+
+void read_states(const RankRunArgs& args, const OneSequence& one, RankRun& out) {
+  const CacheSpec& spec = args.model->cache_spec();
+  const ModelConfig local =
+      local_config(*args.run->load.config, {.tp = args.run->load.tp, .rank = args.comm->rank()});
+  const MambaDims dims = mamba_dims(local, activation_of(*args.run), 0);
+  for (int64_t layer = 0; layer < spec.state_layers; ++layer) {
+    out.states.push_back(
+        read_state(one.slot() + layer * spec.state_layer_bytes, dims, one.header()));
+  }
+}
+
+void run_stretch(const RankRunArgs& args, const Stretch& stretch, OneSequence& one, RankRun& out) {
+  Context ctx{.stream = one.stream(),
+              .kernels = args.run->load.backend->kernels(),
+              .comm = *args.comm,
+              .workspace = one.workspace()};
+  Workspace::Scope scope(ctx.workspace);
+  const int64_t vocab = args.model->vocab();
+  const StepBatch batch = one.batch(*args.run, stretch);
+  const ForwardOutput result = args.model->forward(ctx, batch, HiddenOutput::kYes);
+  one.read(result.logits, out.logits.data() + stretch.begin * vocab);
+  if (args.run->mtp == MtpLogits::kYes) {
+    const TensorView logits = ctx.workspace.take(DType::kF32, {stretch.tokens(), vocab});
+    args.model->draft(ctx, {.step = &batch,
+                            .next_ids = one.next_ids(*args.run, stretch),
+                            .hidden = result.hidden,
+                            .logits = logits});
+    one.read(logits, out.mtp_logits.data() + stretch.begin * vocab);
+  }
+  one.stream().synchronize();
+}
+
+}  // namespace
+
+struct RankRunner::Parts {
+  RankRunArgs args;
+  std::vector<Stretch> stretches;
+  OneSequence sequence;
+};
+
+RankRunner::RankRunner(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+RankRunner::RankRunner(RankRunner&&) noexcept = default;
+RankRunner::~RankRunner() = default;
+
+Result<RankRunner> RankRunner::open(const RankRunArgs& args) {
+  std::vector<Stretch> stretches = stretches_of(*args.run);
+  int64_t longest = 0;
+  for (const Stretch& stretch : stretches) {
+    longest = std::max(longest, stretch.tokens());
+  }
+  Result<OneSequence> sequence = OneSequence::open(args, longest);
+  if (!sequence) {
+    return fail(sequence.error());
+  }
+  return RankRunner(std::make_unique<Parts>(
+      Parts{.args = args, .stretches = std::move(stretches), .sequence = std::move(*sequence)}));
+}
+
+RankRun RankRunner::run() {
+  const bool drafts = parts_->args.run->mtp == MtpLogits::kYes;
+  const auto tokens = std::ssize(parts_->args.run->ids);
+  const int64_t vocab = parts_->args.model->vocab();
+  RankRun out;
+  out.logits.resize(static_cast<size_t>(tokens * vocab));
+  out.mtp_logits.resize(drafts ? out.logits.size() : 0);
+  for (const Stretch& stretch : parts_->stretches) {
+    run_stretch(parts_->args, stretch, parts_->sequence, out);
+  }
+  if (drafts) {
+    // The last token's successor is unknown: its row meant nothing.
+    out.mtp_logits.resize(static_cast<size_t>((tokens - 1) * vocab));
+  }
+  read_states(parts_->args, parts_->sequence, out);
+  return out;
+}
+
+}  // namespace dak
