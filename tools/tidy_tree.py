@@ -175,7 +175,7 @@ def check_sizes(sizes):
     problems = []
     for prefixes, limit, name in (
             (("",), MAX_TREE_BYTES, "the tree"),
-            (("tests/data/",), MAX_GOLDEN_BYTES, "test data"),
+            (("tests/data/checkpoints/", "tests/data/goldens/"), MAX_GOLDEN_BYTES, "golden data"),
             (("models/demo/",), MAX_DEMO_BYTES, "the demo model")):
         total = sum(size for path, size in sizes.items() if path.startswith(prefixes))
         if total > limit:
