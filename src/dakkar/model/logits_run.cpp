@@ -1,7 +1,8 @@
 #include "dakkar/model/logits_run.h"
 
 #include <algorithm>
-#include <optional>
+#include <numeric>
+#include <span>
 #include <thread>
 
 #include <fmt/core.h>
@@ -38,37 +39,36 @@ Status check_args(const LogitsArgs& args) {
   return {};
 }
 
-/// Columns of one rank's conv window go to the whole's segments x, B, C.
-void place_conv(const MambaLayerState& part, const MambaConfig& local, int tp, int rank,
-                MambaLayerState& whole) {
-  const int64_t segments[] = {local.inner(), local.bc_width(), local.bc_width()};
-  const int64_t rows = static_cast<int64_t>(part.conv.size()) / local.conv_channels();
+/// Puts one rank's rows into the whole's, segment by segment: every rank holds an equal part of
+/// each.
+void place_rows(const std::vector<float>& part, std::span<const int64_t> segments,
+                const Communicator& rank, std::vector<float>& whole) {
+  const int64_t width = std::accumulate(segments.begin(), segments.end(), int64_t{0});
+  whole.resize(part.size() * static_cast<size_t>(rank.size()));
+  const int64_t rows = std::ssize(part) / width;
   for (int64_t row = 0; row < rows; ++row) {
-    const float* from = part.conv.data() + row * local.conv_channels();
-    float* to = whole.conv.data() + row * local.conv_channels() * tp;
-    for (const int64_t width : segments) {
-      std::copy(from, from + width, to + width * rank);
-      from += width;
-      to += width * tp;
+    const float* from = part.data() + row * width;
+    float* to = whole.data() + row * width * rank.size();
+    for (const int64_t segment : segments) {
+      std::copy(from, from + segment, to + segment * rank.rank());
+      from += segment;
+      to += segment * rank.size();
     }
   }
 }
 
-/// Ranks hold consecutive heads, so SSM states simply follow one another.
-std::vector<MambaLayerState> join_states(const std::vector<RankRun>& ranks,
-                                         const MambaConfig& local) {
-  const auto tp = static_cast<int>(ranks.size());
-  std::vector<MambaLayerState> whole(ranks.front().states.size());
-  for (size_t layer = 0; layer < whole.size(); ++layer) {
-    whole[layer].base = ranks.front().states[layer].base;
-    whole[layer].conv.resize(ranks.front().states[layer].conv.size() * ranks.size());
-    for (int rank = 0; rank < tp; ++rank) {
-      const MambaLayerState& part = ranks[static_cast<size_t>(rank)].states[layer];
-      whole[layer].ssm.insert(whole[layer].ssm.end(), part.ssm.begin(), part.ssm.end());
-      place_conv(part, local, tp, rank, whole[layer]);
-    }
-  }
-  return whole;
+/// Joins the ranks' heads; SSM states simply follow one another, since ranks hold consecutive
+/// heads.
+void join_state(const MambaLayerState& part, const MambaConfig& local, const Communicator& rank,
+                MambaLayerState& whole) {
+  const int64_t conv[] = {local.inner(), local.bc_width(), local.bc_width()};
+  const int64_t ring_xb[] = {local.inner(), local.bc_width()};
+  const int64_t ring_dt[] = {local.heads};
+  whole.base = part.base;
+  whole.ssm.insert(whole.ssm.end(), part.ssm.begin(), part.ssm.end());
+  place_rows(part.conv, conv, rank, whole.conv);
+  place_rows(part.ring_xb, ring_xb, rank, whole.ring_xb);
+  place_rows(part.ring_dt, ring_dt, rank, whole.ring_dt);
 }
 
 /// Loads one rank's model into `models` and opens its memory.
@@ -123,7 +123,12 @@ Result<LogitsRun> run_logits(const LogitsArgs& args) {
   }
   const MambaConfig local = local_config(*args.load.config, {.tp = args.load.tp, .rank = 0}).mamba;
   LogitsRun run;
-  run.states = join_states(results, local);
+  run.states.resize(results.front().states.size());
+  for (size_t rank = 0; rank < ranks; ++rank) {
+    for (size_t layer = 0; layer < run.states.size(); ++layer) {
+      join_state(results[rank].states[layer], local, *group[rank], run.states[layer]);
+    }
+  }
   run.logits = std::move(results.front().logits);
   run.mtp_logits = std::move(results.front().mtp_logits);
   return run;

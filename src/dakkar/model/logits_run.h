@@ -26,6 +26,8 @@ struct MambaLayerState {
   int64_t base = 0;         ///< tokens that `ssm` stands for, a multiple of 16
   std::vector<float> ssm;   ///< [nh, P, N]
   std::vector<float> conv;  ///< [conv width - 1, C] pre-conv inputs, oldest first; channels x, B, C
+  std::vector<float> ring_xb;  ///< [n, nh*P + G*N] conv outputs of the n tokens after `base`
+  std::vector<float> ring_dt;  ///< [n, nh] their time steps
 };
 
 /// What a run leaves.

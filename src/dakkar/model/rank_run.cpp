@@ -179,21 +179,37 @@ float load(const std::byte* data, DType dtype, int64_t index) {
                                 : reinterpret_cast<const float*>(data)[index];
 }
 
-MambaLayerState read_state(const std::byte* block, const MambaDims& dims,
-                           const SlotHeader& header) {
+/// Copies row `position % rows` of a ring whose rows have `width` elements.
+void append_row(const TensorView& ring, int64_t position, std::vector<float>& to) {
+  const int64_t row = position % ring.dim(0);
+  for (int64_t c = 0; c < ring.dim(1); ++c) {
+    to.push_back(load(ring.data, ring.dtype, row * ring.dim(1) + c));
+  }
+}
+
+MambaLayerState read_state(std::byte* block, const MambaDims& dims, const SlotHeader& header) {
   const MambaStateLayout layout = mamba_state_layout(dims);
+  const auto ring = [&](int64_t place, DType dtype, int64_t rows, int64_t width) {
+    return TensorView::dense(block + place, dtype, {rows, width});
+  };
+  const TensorView conv = ring(layout.conv, dims.activation, dims.window, dims.channels());
+  const TensorView ring_xb =
+      ring(layout.ring_xb, dims.activation, dims.ring, dims.inner() + dims.groups * dims.state);
+  const TensorView ring_dt = ring(layout.ring_dt, DType::kF32, dims.ring, dims.heads);
   MambaLayerState state;
   state.base = header.base;
   const auto* ssm = reinterpret_cast<const float*>(block + layout.ssm);
   state.ssm.assign(ssm, ssm + dims.inner() * dims.state);
-  for (int64_t back = dims.window; back >= 1; --back) {
-    const int64_t position = header.position - back;
-    for (int64_t c = 0; c < dims.channels(); ++c) {
-      const int64_t row = position % dims.window;
-      state.conv.push_back(
-          position < 0 ? 0.0F
-                       : load(block + layout.conv, dims.activation, row * dims.channels() + c));
+  for (int64_t position = header.position - dims.window; position < header.position; ++position) {
+    if (position < 0) {
+      state.conv.resize(state.conv.size() + static_cast<size_t>(dims.channels()), 0.0F);
+    } else {
+      append_row(conv, position, state.conv);
     }
+  }
+  for (int64_t position = header.base; position < header.position; ++position) {
+    append_row(ring_xb, position, state.ring_xb);
+    append_row(ring_dt, position, state.ring_dt);
   }
   return state;
 }
