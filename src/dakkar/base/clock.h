@@ -8,7 +8,9 @@ namespace dak {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 /// Reads the monotonic clock.
-[[nodiscard]] inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+[[nodiscard]] inline SteadyTime steady_now() {
+  return std::chrono::steady_clock::now();
+}
 
 /// Seconds from `begin` to `end`.
 [[nodiscard]] inline double seconds_between(SteadyTime begin, SteadyTime end) {
