@@ -34,7 +34,11 @@ Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args) {
     return fail(fits.error());
   }
   reader.local_ = local_config(*args.config, reader.shard_);
-  int64_t bytes = 0;
+  // Layers without a convolution bias get zeros in its place.
+  int64_t bytes = args.config->mamba.conv_bias
+                      ? 0
+                      : args.config->count(LayerKind::kMamba) *
+                            (args.config->mamba.conv_channels() * 4 + kAlignment);
   for (TensorSpec& spec : tensor_table(*args.config)) {
     bytes += device_bytes(spec, slice_of(spec, *args.config, reader.shard_));
     std::string name = spec.name;
@@ -125,6 +129,11 @@ TensorView ParameterReader::matrix(const std::string& module) {
   const QuantTensor part = cut(*whole, slice_of(*spec, *args_.config, shard_));
   args_.weights->release(module);
   return upload(part.view().values);
+}
+
+TensorView ParameterReader::zeros(int64_t count) {
+  std::vector<float> values(static_cast<size_t>(count), 0.0F);
+  return upload(TensorView::dense(values.data(), DType::kF32, {count}));
 }
 
 float ParameterReader::kv_scale(const std::string& module) const {

@@ -28,6 +28,8 @@ class ParameterReader final {
   [[nodiscard]] TensorView vector(const std::string& name);
   /// As `vector`, with `transform` applied to each value.
   [[nodiscard]] TensorView vector(const std::string& name, float (*transform)(float));
+  /// `count` zeros in device memory, for a bias that the checkpoint does not have.
+  [[nodiscard]] TensorView zeros(int64_t count);
   /// The rank's rows of an unquantized matrix, in its own dtype in device memory (embeddings,
   /// gates).
   [[nodiscard]] TensorView matrix(const std::string& module);

@@ -53,9 +53,8 @@ Mamba2::Mamba2(ParameterReader& reader, const Mamba2Args& args)
       d_(reader.vector(args.prefix + ".D")),
       dt_bias_(reader.vector(args.prefix + ".dt_bias")),
       norm_(reader.vector(args.prefix + ".norm.weight")) {
-  if (reader.local().mamba.conv_bias) {
-    conv_bias_ = reader.vector(args.prefix + ".conv1d.bias");
-  }
+  conv_bias_ = reader.local().mamba.conv_bias ? reader.vector(args.prefix + ".conv1d.bias")
+                                              : reader.zeros(args.dims.channels());
 }
 
 MambaState Mamba2::state_of(const StepBatch& batch) const {
