@@ -58,14 +58,12 @@ void causal_conv(Context& ctx, const CausalConvArgs& args);
 
 /// The state-space recurrence (spec/model.md 2.2 steps 4 and 5), for all sequences of the step.
 ///
-/// Decoding sequences: the ring is replayed onto the stored state in one pass. If the ring holds 16
-/// or more tokens, its first 16 are folded into the stored state first (base moves by 16). The new
-/// tokens' x, B and dt go to the ring; the stored state is otherwise only read.
-///
-/// Prefilling sequences: SSD in chunks that end at absolute multiples of 128, starting from the
-/// stored state at `base` with the ring's tokens in front; afterwards the state at the last
-/// multiple of 16 at or below the end is stored and the tokens after it are left in the ring. A
-/// sequence at position 0 starts from zeros, whatever its memory holds.
+/// Decoding: the ring is replayed onto the stored state in one pass; if it holds 16 or more tokens,
+/// its first 16 are folded into the stored state. The new tokens' x, B and dt go to the ring.
+/// Prefilling: SSD in chunks that end at absolute multiples of 128, from the stored state at `base`
+/// with the ring's tokens in front; then the state at the last multiple of 16 is stored and the
+/// tokens after it are left in the ring. See `base_after_decode` and `base_after_prefill`.
+/// A failed slot's outputs are zeros.
 void ssm_scan(Context& ctx, const SsmScanArgs& args);
 
 }  // namespace ops

@@ -1,0 +1,18 @@
+#include <vector>
+
+#include "dakkar/device/reference/kernels.h"
+#include "dakkar/device/reference/normalise.h"
+#include "dakkar/device/reference/row_access.h"
+
+namespace dak::reference {
+
+void rms_norm(const RmsNormArgs& args) {
+  std::vector<float> row(static_cast<size_t>(args.x.dim(1)));
+  for (int64_t t = 0; t < args.tokens.read(); ++t) {
+    load_row(args.x, t, row);
+    normalise(row, args.weight.as<float>(), args.eps);
+    store_row(row, args.out, t);
+  }
+}
+
+}  // namespace dak::reference

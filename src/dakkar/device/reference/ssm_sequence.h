@@ -1,0 +1,46 @@
+#pragma once
+
+#include <vector>
+
+#include "dakkar/device/ops_mamba.h"
+
+namespace dak::reference {
+
+/// One sequence of a scan: its new rows and the places of its state.
+struct SsmSequence {
+  const SsmScanArgs& args;
+  int64_t first_row = 0;   ///< token row of the first new token
+  int64_t tokens = 0;      ///< new tokens
+  int64_t position = 0;    ///< of the first new token
+  int64_t base = 0;        ///< tokens folded into the stored state
+  float* state = nullptr;  ///< [nh, P, N]
+  std::byte* ring_xb = nullptr;
+  float* ring_dt = nullptr;
+
+  [[nodiscard]] int64_t end() const { return position + tokens; }
+};
+
+/// Inputs of the recurrence for the absolute positions `begin .. begin + count - 1`, in f32. Ring
+/// tokens have no C (zeros): their outputs were given when they were new.
+struct SsmInputs {
+  int64_t begin = 0;
+  int64_t count = 0;
+  std::vector<float> x;   ///< [count, nh, P]
+  std::vector<float> b;   ///< [count, G, N]
+  std::vector<float> c;   ///< [count, G, N]
+  std::vector<float> dt;  ///< [count, nh], after bias, softplus and clamp
+};
+
+/// Reads tokens from the ring, where older than the sequence's new ones, and from the arguments.
+[[nodiscard]] SsmInputs read_inputs(const SsmSequence& seq, int64_t begin, int64_t end);
+
+/// Leaves the new tokens from position `begin` on in the ring.
+void write_ring(const SsmSequence& seq, int64_t begin);
+
+/// Recurrence token by token, replaying the ring; the form of decoding sequences.
+void scan_decode(const SsmSequence& seq);
+
+/// Chunks that end at absolute multiples of 128; the form of prefilling sequences.
+void scan_prefill(const SsmSequence& seq);
+
+}  // namespace dak::reference

@@ -1,0 +1,67 @@
+#include "dakkar/device/stochastic_rounding.h"
+
+namespace dak {
+namespace {
+
+constexpr uint32_t kDropped = 13;  // mantissa bits that f32 has and f16 has not
+constexpr uint32_t kMagnitude = 0x7fffffffU;
+constexpr uint32_t kF32Infinity = 0x7f800000U;
+constexpr uint16_t kF16Infinity = 0x7c00U;
+constexpr uint16_t kF16Largest = 0x7bffU;
+
+uint16_t sign_of(uint32_t bits) {
+  return static_cast<uint16_t>((bits >> 16) & 0x8000U);
+}
+
+/// `magnitude` is below 2^-14: rounds to a multiple of 2^-24.
+uint16_t round_subnormal(uint32_t magnitude, uint32_t random) {
+  const uint32_t exponent = magnitude >> 23;
+  const uint64_t mantissa = exponent == 0 ? magnitude : (magnitude & 0x7fffffU) | 0x800000U;
+  // The value is mantissa * 2^(exponent - 150); exponents below 95 leave less than 2^-8 of a unit
+  // per bit lost, so that 32 random bits still decide.
+  const uint32_t discard = 126U - (exponent == 0 ? 1U : exponent);
+  if (discard > 56U) {
+    return 0;
+  }
+  const uint64_t noise =
+      discard >= 32U ? uint64_t{random} << (discard - 32U) : uint64_t{random} >> (32U - discard);
+  return static_cast<uint16_t>((mantissa + noise) >> discard);
+}
+
+}  // namespace
+
+F16 round_stochastic_flushing(float value, uint32_t random) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if ((bits & kMagnitude) >= kF32Infinity) {
+    return to_f16(value);
+  }
+  const uint32_t sum = (bits & kMagnitude) + (random & ((1U << kDropped) - 1U));
+  const uint32_t exponent = sum >> 23;
+  if (exponent > 142U) {
+    return {static_cast<uint16_t>(sign_of(bits) | kF16Infinity)};
+  }
+  if (exponent < 113U) {
+    return {sign_of(bits)};
+  }
+  const uint32_t mantissa = (sum & 0x7fffffU) >> kDropped;
+  return {static_cast<uint16_t>(sign_of(bits) | ((exponent - 112U) << 10) | mantissa)};
+}
+
+F16 round_stochastic(float value, uint32_t random) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t magnitude = bits & kMagnitude;
+  if (magnitude > kF32Infinity) {
+    return to_f16(value);
+  }
+  if ((magnitude >> 23) < 113U) {
+    return {static_cast<uint16_t>(sign_of(bits) | round_subnormal(magnitude, random))};
+  }
+  if (magnitude >= 0x477fe000U) {  // 65504
+    return {static_cast<uint16_t>(sign_of(bits) | kF16Largest)};
+  }
+  const uint32_t sum = magnitude + (random >> (32U - kDropped));
+  const auto rounded = static_cast<uint16_t>((sum - (112U << 23)) >> kDropped);
+  return {static_cast<uint16_t>(sign_of(bits) | rounded)};
+}
+
+}  // namespace dak
