@@ -39,23 +39,22 @@ inline constexpr int64_t kNvfp4Block = 16;
   return "?";
 }
 
-/// Looks at the matrix W [rows, columns] of a linear y = W x, with all that gives its values
-/// meaning.
+/// Looks at the matrix W [rows, columns] of a linear y = W x: value(n, k) = decode(values)[n, k] *
+/// block_scale(n, k / 16) * scale, absent factors being 1. An FP8 layer's activations are x /
+/// input_scale in e4m3. Either size may be 0: a rank that has no part of a matrix.
 ///
-/// value(n, k) = decode(values)[n, k] * block_scale(n, k / 16) * scale, absent factors being 1.
-/// Shapes: values [rows, columns] of f32, f16, bf16 or f8_e4m3; in `kNvfp4` u8 [rows, columns / 2]
-///   whose byte j holds column 2j in its low nibble and column 2j + 1 in its high one.
-///   block_scales, in `kNvfp4` only: f8_e4m3 [rows, columns / 16], row-major, not swizzled.
-/// Either size may be 0: a rank that has no part of a matrix.
-/// Source: the ModelOpt export layout; an FP8 layer's activations are x / input_scale in e4m3.
+/// Shapes: values [rows, columns] of f32, f16, bf16 or f8_e4m3; in `kNvfp4` u8 [rows, columns / 2],
+///   byte j holding column 2j in its low nibble. block_scales, in `kNvfp4` only: f8_e4m3
+///   [rows, columns / 16], row-major, not swizzled.
+/// Source: the ModelOpt export layout.
 struct QuantView {
   QuantFormat format = QuantFormat::kBF16;
   int64_t rows = 0;
   int64_t columns = 0;
-  TensorView values;
-  TensorView block_scales;
-  float scale = 1.0F;                ///< `weight_scale` (fp8), `weight_scale_2` (nvfp4), else 1
-  std::optional<float> input_scale;  ///< of the activations, when the file has it
+  TensorView values{};
+  TensorView block_scales{};
+  float scale = 1.0F;                  ///< `weight_scale` (fp8), `weight_scale_2` (nvfp4), else 1
+  std::optional<float> input_scale{};  ///< of the activations, when the file has it
 
   [[nodiscard]] bool empty() const { return rows == 0 || columns == 0; }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,28 +11,9 @@
 
 #include "dakkar/base/error.h"
 #include "dakkar/tensor/tensor_view.h"
+#include "dakkar/weights/mapped_file.h"
 
 namespace dak {
-
-/// A whole file mapped read-only. Moving it keeps addresses valid.
-class MappedFile final {
- public:
-  static Result<MappedFile> open(const std::filesystem::path& path);
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  ~MappedFile();
-
-  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
-
-  /// Tells the kernel that `part` is read soon, in order.
-  void will_need(std::span<const std::byte> part) const;
-  /// Tells the kernel that `part` is no longer needed in memory; its contents stay readable.
-  void release(std::span<const std::byte> part) const;
-
- private:
-  explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  std::span<const std::byte> bytes_;
-};
 
 /// One tensor of a safetensors header.
 struct TensorEntry {

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,16 +56,19 @@ class WeightSet final {
   /// convolutions, the router's bias: "backbone.layers.0.mixer.conv1d.weight".
   [[nodiscard]] Result<std::vector<float>> vector(std::string_view name) const;
 
-  /// The scale of an FP8 KV cache, `k_scale` or `v_scale` of a "...mixer.k_proj" or "...v_proj"
-  /// module; nothing when the file has none (the scale is then 1).
-  [[nodiscard]] std::optional<float> kv_scale(std::string_view module) const;
+  /// The scale of an FP8 KV cache: `k_scale` of a "...mixer.k_proj" module, `v_scale` of a
+  /// "...mixer.v_proj" module; 1 when the file has none.
+  [[nodiscard]] Result<float> kv_scale(std::string_view module) const;
 
   [[nodiscard]] bool contains(std::string_view name) const;
 
   /// Whether the MTP head's tensors are there; files re-saved by other tools may lack them.
   [[nodiscard]] bool has_mtp() const;
 
-  /// Frees memory of a module or vector that has been copied elsewhere; views of it become invalid.
+  /// How many callers read every tensor, one by default: `release` acts when all have called it.
+  void set_readers(int64_t count);
+  /// Frees the memory of a module or vector that has been copied elsewhere; views of it become
+  /// invalid. It can be asked for again.
   void release(std::string_view module_or_name) const;
 
   /// Bytes of all tensors in their storage formats.
