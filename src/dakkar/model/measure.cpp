@@ -94,6 +94,14 @@ StepBatch MeasuringContext::batch(const StepLimits& limits) {
   batch.tokens = count(limits.tokens);
   batch.table.sequences = count(limits.sequences);
   batch.table.decodes = count(limits.sequences);
+  batch.table.query_start = batch.ids.as<int32_t>();
+  batch.table.position = batch.ids.as<int32_t>();
+  batch.table.slot = batch.ids.as<int32_t>();
+  batch.table.headers = reinterpret_cast<SlotHeader*>(batch.ids.data);
+  batch.arena = batch.ids.data;
+  batch.page_table = reinterpret_cast<const int64_t*>(batch.ids.data);
+  batch.max_pages = 1;
+  batch.state_offsets = reinterpret_cast<const int64_t*>(batch.ids.data);
   batch.logit_rows = parts_->arrays.take(DType::kI32, {limits.logit_rows});
   batch.logit_count = count(limits.logit_rows);
   return batch;

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <iostream>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "golden.h"
+
+namespace dak {
+namespace {
+
+constexpr double kF32Bar = 1e-4;
+constexpr double kShippedBar = 2e-2;
+// States of shipped runs see all of bf16's rounding, which large embeddings damp in the logits; the
+// exact comparison of states is the f32 one.
+constexpr double kF32StateBar = 1e-5;
+constexpr double kShippedStateBar = 5e-2;
+const char* const kCheckpoints[] = {"latent_bf16",  "latent_modelopt", "moe_bf16",
+                                    "moe_modelopt", "dense_bf16",      "dense_modelopt"};
+
+/// One way to run a checkpoint.
+struct Case {
+  std::string checkpoint;
+  std::string backend;
+  Numerics numerics;
+  int tp;
+  int64_t chunk;  ///< 0: random cuts
+};
+
+std::string name_of_case(const Case& c) {
+  return c.checkpoint + "_" + c.backend + (c.numerics == Numerics::kF32 ? "_f32" : "_shipped") +
+         "_tp" + std::to_string(c.tp) +
+         (c.chunk > 0 ? "_chunk" + std::to_string(c.chunk) : "_random");
+}
+
+std::unique_ptr<Backend> open_backend(const std::string& name) {
+  Result<std::unique_ptr<Backend>> backend = name == "cpu" ? open_cpu() : open_reference();
+  check(backend.has_value(), "the backend opens");
+  return std::move(*backend);
+}
+
+std::vector<int64_t> random_cuts(int64_t tokens, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<int64_t> cuts;
+  for (int64_t end = 0; end < tokens;) {
+    end = std::min<int64_t>(tokens, end + 1 + static_cast<int64_t>(random() % 90));
+    cuts.push_back(end);
+  }
+  return cuts;
+}
+
+/// A checkpoint with its golden, ready to be run in many ways.
+class ParityRun final {
+ public:
+  explicit ParityRun(const Case& c)
+      : case_(c),
+        tiny_(open_tiny(c.checkpoint)),
+        golden_(read_golden(tiny_, c.numerics)),
+        backend_(open_backend(c.backend)),
+        bar_(c.numerics == Numerics::kF32 ? kF32Bar : kShippedBar),
+        state_bar_(c.numerics == Numerics::kF32 ? kF32StateBar : kShippedStateBar) {}
+
+  LogitsRun run(std::vector<TokenId> ids, std::vector<int64_t> cuts) const {
+    LogitsArgs args;
+    args.load = {.config = &tiny_.config,
+                 .quant = &tiny_.quant,
+                 .weights = &tiny_.weights,
+                 .backend = backend_.get(),
+                 .numerics = case_.numerics,
+                 .tp = case_.tp};
+    args.ids = std::move(ids);
+    args.cuts = std::move(cuts);
+    args.mtp = golden_.mtp_positions.empty() ? MtpLogits::kNo : MtpLogits::kYes;
+    Result<LogitsRun> run = run_logits(args);
+    check(run.has_value(), run ? "" : run.error().message);
+    return std::move(*run);
+  }
+
+  void expect_logits(const LogitsRun& run) const {
+    const int64_t vocab = tiny_.config.vocab;
+    EXPECT_LE(worst_row(run.logits, golden_.logits, golden_.positions, vocab), bar_);
+    if (!golden_.mtp_positions.empty()) {
+      EXPECT_LE(worst_row(run.mtp_logits, golden_.mtp_logits, golden_.mtp_positions, vocab), bar_);
+    }
+  }
+
+  void expect_states(const LogitsRun& run, const std::vector<GoldenState>& goldens) const {
+    EXPECT_FALSE(goldens.empty());
+    for (const GoldenState& golden : goldens) {
+      const MambaLayerState& ours = run.states.at(static_cast<size_t>(golden.ordinal));
+      EXPECT_LE(relative_distance(replayed_state(tiny_, golden, ours), golden.ssm), state_bar_)
+          << "SSM state of layer " << golden.layer;
+      EXPECT_LE(relative_distance(ours.conv, golden.conv), state_bar_)
+          << "conv window of layer " << golden.layer;
+    }
+  }
+
+  const Golden& golden() const { return golden_; }
+
+ private:
+  Case case_;
+  TinyCheckpoint tiny_;
+  Golden golden_;
+  std::unique_ptr<Backend> backend_;
+  double bar_;
+  double state_bar_;
+};
+
+class LogitsParityTest : public testing::TestWithParam<Case> {};
+
+TEST_P(LogitsParityTest, MatchesTheGoldenLogitsAndStates) {
+  const ParityRun parity(GetParam());
+  const auto tokens = std::ssize(parity.golden().ids);
+  const uint64_t seed = std::random_device()();
+  const int repeats = GetParam().chunk == 0 ? 10 : 1;
+  for (int i = 0; i < repeats; ++i) {
+    SCOPED_TRACE("cut seed " + std::to_string(seed + static_cast<uint64_t>(i)));
+    const LogitsRun run =
+        parity.run(parity.golden().ids, GetParam().chunk > 0
+                                            ? equal_cuts(tokens, GetParam().chunk)
+                                            : random_cuts(tokens, seed + static_cast<uint64_t>(i)));
+    parity.expect_logits(run);
+    parity.expect_states(run, parity.golden().final_states);
+  }
+}
+
+TEST_P(LogitsParityTest, MatchesTheGoldenStatesAtAChunkBoundary) {
+  const ParityRun parity(GetParam());
+  const std::vector<TokenId> first(parity.golden().ids.begin(), parity.golden().ids.begin() + 128);
+  const LogitsRun run = parity.run(
+      first, GetParam().chunk > 0 ? equal_cuts(128, GetParam().chunk) : random_cuts(128, 1));
+  parity.expect_states(run, parity.golden().states_at_128);
+}
+
+std::vector<Case> cases(const std::vector<int>& tps, const std::vector<int64_t>& chunks) {
+  std::vector<Case> all;
+  for (const char* checkpoint : kCheckpoints) {
+    for (const int tp : tps) {
+      for (const int64_t chunk : chunks) {
+        all.push_back({checkpoint, "reference", Numerics::kF32, tp, chunk});
+        all.push_back({checkpoint, "reference", Numerics::kShipped, tp, chunk});
+        all.push_back({checkpoint, "cpu", Numerics::kShipped, tp, chunk});
+      }
+    }
+  }
+  return all;
+}
+
+/// What the fast suite leaves of the whole matrix.
+std::vector<Case> remaining_cases() {
+  std::vector<Case> all = cases({1, 2, 4}, {1, 7, 127, 128, 129, 300, 0});
+  std::erase_if(all, [](const Case& c) { return (c.chunk == 128 || c.chunk == 129) && c.tp <= 2; });
+  return all;
+}
+
+const auto kCaseName = [](const testing::TestParamInfo<Case>& info) {
+  return name_of_case(info.param);
+};
+
+INSTANTIATE_TEST_SUITE_P(Fast, LogitsParityTest, testing::ValuesIn(cases({1, 2}, {128, 129})),
+                         kCaseName);
+INSTANTIATE_TEST_SUITE_P(Whole, LogitsParityTest, testing::ValuesIn(remaining_cases()), kCaseName);
+
+}  // namespace
+}  // namespace dak
