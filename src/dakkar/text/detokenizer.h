@@ -28,7 +28,8 @@ class Detokenizer final {
   [[nodiscard]] std::string flush();
 
  private:
-  std::unique_ptr<tok::DecodeStream> stream_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace dak

@@ -17,7 +17,6 @@ namespace dak {
 
 namespace tok {
 struct Pipeline;
-class DecodeStream;
 }  // namespace tok
 
 /// Whether `encode` adds what the file's post-processor adds (`<s>` and the like).
@@ -49,8 +48,8 @@ class Tokenizer final {
   Tokenizer& operator=(Tokenizer&& other) noexcept;
 
   /// Encodes `text`. Bytes that are not UTF-8 become U+FFFD first, as Python's `errors='replace'`.
-  /// Errors: text of 2 GiB or more; a character that neither the vocabulary nor an unknown token
-  /// covers; a split regex of the file that backtracks beyond its limit.
+  /// Errors: text of 2 GiB or more; a character without a token where the file names an unknown
+  /// token that it does not have; a split regex of the file that exceeds its backtracking limit.
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text,
                                                     AddSpecialTokens add) const;
 
