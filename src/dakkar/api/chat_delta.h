@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dakkar/base/token_id.h"
+#include "dakkar/engine/request.h"
+
+namespace dak {
+
+/// A token's text and its log-probability under the raw model distribution.
+struct TokenLogprob {
+  TokenId id = 0;
+  std::string bytes;              ///< may be a part of a code point
+  float logprob = 0.0F;           ///< at least -9999
+  std::vector<TokenLogprob> top;  ///< alternatives, best first
+};
+
+/// What ended a choice, when a stop string or a stop id of the client did.
+using StopReason = std::variant<std::monostate, std::string, TokenId>;
+
+/// What one step of the engine added to one choice.
+struct ChatDelta {
+  int64_t choice = 0;
+  bool first = false;                  ///< the choice's first
+  std::string content;                 ///< whole UTF-8
+  std::vector<TokenLogprob> logprobs;  ///< one per token when wanted, text or not
+  std::vector<TokenId> ids;            ///< the new tokens
+  std::optional<FinishReason> finish;  ///< set in the choice's last; never kError
+  StopReason stop_reason;
+};
+
+/// Token counts of a request so far.
+struct ChatUsage {
+  int64_t prompt_tokens = 0;
+  int64_t completion_tokens = 0;
+  int64_t cached_tokens = 0;     ///< prompt tokens taken from a cache
+  int64_t reasoning_tokens = 0;  ///< part of `completion_tokens`
+};
+
+}  // namespace dak
