@@ -2,7 +2,7 @@
 
 #include "dakkar/device/reference/kernels.h"
 #include "dakkar/device/reference/normalise.h"
-#include "dakkar/device/reference/row_access.h"
+#include "dakkar/device/row_access.h"
 
 namespace dak::reference {
 

@@ -1,8 +1,8 @@
 #include <vector>
 
 #include "dakkar/device/reference/kernels.h"
-#include "dakkar/device/reference/row_access.h"
-#include "dakkar/device/reference/weight_rows.h"
+#include "dakkar/device/row_access.h"
+#include "dakkar/device/weight_rows.h"
 
 namespace dak::reference {
 namespace {
@@ -38,7 +38,7 @@ void expert_linear(const ExpertLinearArgs& args) {
       for (int64_t& row : inputs) {
         row = args.input == ExpertInput::kPerToken ? row / k : row;
       }
-      multiply(InputBlocks(args.x, inputs, weight.input_scale), weight, y);
+      multiply_reference(InputBlocks(args.x, inputs, weight.input_scale), weight, y);
     }
     for (size_t i = 0; i < rows[e].size(); ++i) {
       store_row(std::span(y).subspan(i * width, width), args.out, rows[e][i]);

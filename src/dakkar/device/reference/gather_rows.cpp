@@ -1,7 +1,7 @@
 #include <cstring>
 
 #include "dakkar/device/reference/kernels.h"
-#include "dakkar/device/reference/row_access.h"
+#include "dakkar/device/row_access.h"
 
 namespace dak::reference {
 

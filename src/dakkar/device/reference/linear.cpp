@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "dakkar/device/reference/kernels.h"
-#include "dakkar/device/reference/row_access.h"
-#include "dakkar/device/reference/weight_rows.h"
+#include "dakkar/device/row_access.h"
+#include "dakkar/device/weight_rows.h"
 
 namespace dak::reference {
 
@@ -13,7 +13,7 @@ void linear(const LinearArgs& args) {
   std::vector<int64_t> rows(static_cast<size_t>(args.tokens.read()));
   std::iota(rows.begin(), rows.end(), 0);
   std::vector<float> y(rows.size() * width);
-  multiply(InputBlocks(args.x, rows, weight.input_scale), weight, y);
+  multiply_reference(InputBlocks(args.x, rows, weight.input_scale), weight, y);
   std::vector<float> before(width);
   for (size_t t = 0; t < rows.size(); ++t) {
     const std::span<float> row = std::span(y).subspan(t * width, width);

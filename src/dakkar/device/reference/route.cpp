@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "dakkar/device/reference/kernels.h"
-#include "dakkar/device/reference/row_access.h"
+#include "dakkar/device/row_access.h"
 
 namespace dak::reference {
 namespace {

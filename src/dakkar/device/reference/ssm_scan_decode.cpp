@@ -1,8 +1,8 @@
 #include <array>
 #include <cmath>
 
-#include "dakkar/device/reference/row_access.h"
 #include "dakkar/device/reference/ssm_sequence.h"
+#include "dakkar/device/row_access.h"
 
 namespace dak::reference {
 namespace {

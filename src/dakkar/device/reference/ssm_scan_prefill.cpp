@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dakkar/device/reference/row_access.h"
 #include "dakkar/device/reference/ssm_sequence.h"
+#include "dakkar/device/row_access.h"
 
 namespace dak::reference {
 namespace {

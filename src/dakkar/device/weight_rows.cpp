@@ -1,11 +1,11 @@
-#include "dakkar/device/reference/weight_rows.h"
+#include "dakkar/device/weight_rows.h"
 
 #include <algorithm>
 #include <array>
 
-#include "dakkar/device/reference/row_access.h"
+#include "dakkar/device/row_access.h"
 
-namespace dak::reference {
+namespace dak {
 namespace {
 
 /// Weight rows decoded and multiplied together, so that additions of one sum do not wait on
@@ -85,7 +85,7 @@ InputBlocks::InputBlocks(const TensorView& x, std::span<const int64_t> rows, flo
   }
 }
 
-void multiply(const InputBlocks& x, const PackedWeight& weight, std::span<float> y) {
+void multiply_reference(const InputBlocks& x, const PackedWeight& weight, std::span<float> y) {
   check(weight.layout == kReferenceLayout, "a weight is read in the layout it was packed in");
   std::fill(y.begin(), y.end(), 0.0F);
   if (weight.n == 0 || weight.k == 0) {
@@ -114,4 +114,4 @@ void multiply(const InputBlocks& x, const PackedWeight& weight, std::span<float>
   }
 }
 
-}  // namespace dak::reference
+}  // namespace dak

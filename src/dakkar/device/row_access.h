@@ -4,7 +4,7 @@
 
 #include "dakkar/tensor/tensor_view.h"
 
-namespace dak::reference {
+namespace dak {
 
 /// Widens `to.size()` elements of `dtype` (f32, f16, bf16, e4m3) to f32.
 void load_floats(const std::byte* from, DType dtype, std::span<float> to);
@@ -32,4 +32,4 @@ inline void store_row(std::span<const float> from, const TensorView& view, int64
   store_floats(from, view.dtype, row_address(view, row));
 }
 
-}  // namespace dak::reference
+}  // namespace dak

@@ -1,9 +1,9 @@
-#include "dakkar/device/reference/row_access.h"
+#include "dakkar/device/row_access.h"
 
 #include <array>
 #include <cstring>
 
-namespace dak::reference {
+namespace dak {
 namespace {
 
 std::array<float, 256> make_e4m3_values() {
@@ -85,4 +85,4 @@ void store_floats(std::span<const float> from, DType dtype, std::byte* to) {
   check(false, "a float tensor is written");
 }
 
-}  // namespace dak::reference
+}  // namespace dak

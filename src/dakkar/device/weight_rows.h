@@ -6,7 +6,7 @@
 #include "dakkar/device/packed_weight.h"
 #include "dakkar/tensor/tensor_view.h"
 
-namespace dak::reference {
+namespace dak {
 
 /// Decodes row `n` of a weight in `kReferenceLayout`: values times block scales, without
 /// `output_scale`. Exact in f32.
@@ -33,7 +33,8 @@ class InputBlocks final {
   std::vector<float> values_;
 };
 
+/// The linears of weights in `kReferenceLayout`:
 /// y[r, n] = output_scale * sum over k, in sequence, of x[r, k] * w[n, k]; y is [count, N].
-void multiply(const InputBlocks& x, const PackedWeight& weight, std::span<float> y);
+void multiply_reference(const InputBlocks& x, const PackedWeight& weight, std::span<float> y);
 
-}  // namespace dak::reference
+}  // namespace dak

@@ -1,0 +1,71 @@
+#include "dakkar/device/backend.h"
+#include "dakkar/device/cpu/linear.h"
+#include "dakkar/device/cpu/pack_panels.h"
+#include "dakkar/device/host_kernel.h"
+#include "dakkar/device/host_memory.h"
+#include "dakkar/device/host_stream.h"
+
+namespace dak {
+namespace cpu {
+namespace {
+
+template <const PanelKernels& kKernels>
+KernelTable kernels_with() {
+  KernelTable table = reference_kernels();
+  table.linear = host_kernel<LinearArgs, linear<kKernels>>;
+  table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
+  return table;
+}
+
+enum class InstructionSet { kAvx2, kAvx512 };
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(InstructionSet set)
+      : set_(set), kernels_(set == InstructionSet::kAvx2 ? kernels_avx2() : kernels_avx512()) {}
+
+  [[nodiscard]] std::string_view name() const override { return "cpu"; }
+  [[nodiscard]] std::string description() const override {
+    return describe_processor() + (set_ == InstructionSet::kAvx2 ? ", AVX2" : ", AVX-512");
+  }
+  [[nodiscard]] const KernelTable& kernels() const override { return kernels_; }
+  [[nodiscard]] int64_t memory_limit_bytes() const override { return host_memory_limit_bytes(); }
+  [[nodiscard]] Result<DeviceMemory> allocate(int64_t bytes) const override {
+    return allocate_host_memory(bytes);
+  }
+  [[nodiscard]] std::unique_ptr<Stream> open_stream() const override { return make_host_stream(); }
+  [[nodiscard]] Result<PackedWeight> pack(const QuantView& weight,
+                                          Numerics numerics) const override {
+    return pack_panels(weight, numerics);
+  }
+
+ private:
+  InstructionSet set_;
+  const KernelTable& kernels_;
+};
+
+}  // namespace
+
+const KernelTable& kernels_avx2() {
+  static const KernelTable kTable = kernels_with<kAvx2>();
+  return kTable;
+}
+
+const KernelTable& kernels_avx512() {
+  static const KernelTable kTable = kernels_with<kAvx512>();
+  return kTable;
+}
+
+}  // namespace cpu
+
+Result<std::unique_ptr<Backend>> open_cpu() {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+    return fail(ErrorCode::kUnimplemented,
+                "this processor has no AVX2 and FMA, which the cpu device needs");
+  }
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+  return std::make_unique<cpu::CpuBackend>(wide ? cpu::InstructionSet::kAvx512
+                                                : cpu::InstructionSet::kAvx2);
+}
+
+}  // namespace dak

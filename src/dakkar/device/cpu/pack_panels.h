@@ -1,0 +1,11 @@
+#pragma once
+
+#include "dakkar/device/packed_weight.h"
+
+namespace dak::cpu {
+
+/// Puts a bf16 or nvfp4 weight into panels; other formats keep the reference layout. Outputs beyond
+/// N are zeros. `kF32` numerics are refused: they are defined by the reference kernels.
+[[nodiscard]] Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics);
+
+}  // namespace dak::cpu
