@@ -26,7 +26,7 @@ BANNED = [
     (r"\b(?:std::)?(?:secure_)?getenv\b", "getenv", "only base/environment.cpp reads it"),
     (r"\bthrow\b", "throw", "return a Result"),
     (r"\bgoto\b", "goto", "return early"),
-    (r"\b(?:s?rand|random_device)\b\s*[({;]", "rand", "take a seed"),
+    (r"\bs?rand\s*\(", "rand", "take a seed"),
     (r"\busing\s+namespace\s+(?!std::(?:string_view_|chrono_)?literals)", "using-namespace",
      "name what you use"),
 ]
@@ -45,7 +45,7 @@ def suffix_of(path):
 
 
 def is_test(path):
-    return path.startswith("tests/") or path.endswith("_test.cpp")
+    return path.startswith("tests/") or path.endswith("_test.cpp") or "/testing/" in path
 
 
 def line_at(text, index):
