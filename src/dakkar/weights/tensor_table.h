@@ -33,7 +33,7 @@ enum class TensorRole : uint8_t {
 /// One tensor that a model needs, under its name in the file (`backbone.` form).
 struct TensorSpec {
   std::string name;
-  std::vector<int64_t> shape;  ///< logical shape, [out, in] for linears
+  std::vector<int64_t> shape{};  ///< logical shape, [out, in] for linears
   TensorRole role = TensorRole::kVector;
   ShardRule rule = ShardRule::kReplicate;
 
