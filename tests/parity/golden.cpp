@@ -12,7 +12,9 @@ namespace {
 
 template <typename T>
 T require(Result<T> result) {
-  check(result.has_value(), result ? "" : result.error().message);
+  if (!result) {
+    check_failed(result.error().message, std::source_location::current());
+  }
   return std::move(*result);
 }
 

@@ -72,7 +72,9 @@ class ParityRun final {
     args.cuts = std::move(cuts);
     args.mtp = golden_.mtp_positions.empty() ? MtpLogits::kNo : MtpLogits::kYes;
     Result<LogitsRun> run = run_logits(args);
-    check(run.has_value(), run ? "" : run.error().message);
+    if (!run) {
+      check_failed(run.error().message, std::source_location::current());
+    }
     return std::move(*run);
   }
 

@@ -38,7 +38,9 @@ class SameState final {
     args.cuts = way.cuts;
     args.decode_from = way.decode_from;
     Result<LogitsRun> run = run_logits(args);
-    check(run.has_value(), run ? "" : run.error().message);
+    if (!run) {
+      check_failed(run.error().message, std::source_location::current());
+    }
     return std::move(*run);
   }
 
