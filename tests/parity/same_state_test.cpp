@@ -135,7 +135,7 @@ TEST_P(SameStateTest, RanksTogetherHoldTheStateOfOne) {
 
 INSTANTIATE_TEST_SUITE_P(Tiny, SameStateTest,
                          testing::Values("latent_bf16", "moe_modelopt", "dense_modelopt"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& param) { return std::string(param.param); });
 
 }  // namespace
 }  // namespace dak
