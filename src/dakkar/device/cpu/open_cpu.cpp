@@ -1,4 +1,5 @@
-#include "dakkar/device/backend.h"
+#include "dakkar/device/cpu/open_cpu.h"
+
 #include "dakkar/device/cpu/linear.h"
 #include "dakkar/device/cpu/pack_panels.h"
 #include "dakkar/device/host_kernel.h"
@@ -16,8 +17,6 @@ KernelTable kernels_with() {
   table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
   return table;
 }
-
-enum class InstructionSet { kAvx2, kAvx512 };
 
 class CpuBackend final : public Backend {
  public:
@@ -56,16 +55,30 @@ const KernelTable& kernels_avx512() {
   return kTable;
 }
 
+bool supports(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case InstructionSet::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+  }
+  return false;
+}
+
+std::unique_ptr<Backend> open_with(InstructionSet set) {
+  check(supports(set), "kernels are opened for instructions that the processor has");
+  return std::make_unique<CpuBackend>(set);
+}
+
 }  // namespace cpu
 
 Result<std::unique_ptr<Backend>> open_cpu() {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+  if (!cpu::supports(cpu::InstructionSet::kAvx2)) {
     return fail(ErrorCode::kUnimplemented,
                 "this processor has no AVX2 and FMA, which the cpu device needs");
   }
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-  return std::make_unique<cpu::CpuBackend>(wide ? cpu::InstructionSet::kAvx512
-                                                : cpu::InstructionSet::kAvx2);
+  return cpu::open_with(cpu::supports(cpu::InstructionSet::kAvx512) ? cpu::InstructionSet::kAvx512
+                                                                    : cpu::InstructionSet::kAvx2);
 }
 
 }  // namespace dak
