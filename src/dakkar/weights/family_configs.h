@@ -55,7 +55,9 @@ inline std::string ultra() {
 
 inline std::string super() {
   return R"({"model_type":"nemotron_h","dtype":"bfloat16","num_hidden_layers":88,
-"hybrid_override_pattern":"MEMEMEM*EMEMEMEM*EMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEM*EMEMEMEME",
+"hybrid_override_pattern":")"
+         R"(MEMEMEM*EMEMEMEM*EMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*)"
+         R"(EMEMEMEM*EMEMEMEME",
 "mtp_hybrid_override_pattern":"*E","num_nextn_predict_layers":1,"vocab_size":131072,
 "hidden_size":4096,"num_attention_heads":32,"num_key_value_heads":2,"head_dim":128,
 "mamba_num_heads":128,"mamba_head_dim":64,"n_groups":8,"ssm_state_size":128,"conv_kernel":4,

@@ -18,7 +18,8 @@ constexpr std::string_view kMixed = R"({"quant_algo":"MIXED_PRECISION","kv_cache
 "backbone.layers.3.mixer.experts":{"quant_algo":"NVFP4","group_size":16}}})";
 
 constexpr std::string_view kWhole = R"({"quant_algo":"NVFP4","group_size":16,
-"exclude_modules":["lm_head","backbone.layers.4.mixer.in_proj","backbone.layers.5*","mtp.layers.0"]})";
+"exclude_modules":["lm_head","backbone.layers.4.mixer.in_proj","backbone.layers.5*",
+"mtp.layers.0"]})";
 
 QuantConfig parsed(std::string_view text) {
   const JsonDocument document = JsonDocument::parse(text).value();
