@@ -1,0 +1,472 @@
+#include "dakkar/server/session.h"
+
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <fmt/core.h>
+#include <poll.h>
+
+#include "dakkar/api/openai_parse.h"
+#include "dakkar/api/openai_reply.h"
+#include "dakkar/api/random_id.h"
+#include "dakkar/base/log.h"
+
+namespace dak {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::awaitable;
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr size_t kMaxPipelined = 64 << 10;
+constexpr size_t kReadBytes = 16 << 10;
+constexpr std::string_view kComment = ": keep-alive\n\n";
+constexpr std::string_view kInterim = "HTTP/1.1 100 Continue\r\n\r\n";
+
+using Parser = http::request_parser<http::string_body>;
+
+std::chrono::steady_clock::duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(seconds));
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out;
+}
+
+HttpRequest request_of(const Parser& parser) {
+  const auto& message = parser.get();
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  request.path = path_of_target({message.target().data(), message.target().size()});
+  for (const auto& field : message) {
+    request.fields.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
+                                std::string(field.value()));
+  }
+  return request;
+}
+
+HttpReply plain_refusal(int status, std::string message) {
+  const Error error{
+      .code = ErrorCode::kInvalidArgument, .message = std::move(message), .param = {}};
+  return {.status = status,
+          .content_type = "application/json",
+          .body = openai_error_body(error, status),
+          .fields = {}};
+}
+
+/// The reply to a request that could not be read; nothing when the client just left.
+std::optional<HttpReply> reply_to_bad_request(const boost::system::error_code& error,
+                                              int64_t max_body_bytes) {
+  if (error == http::error::body_limit) {
+    return plain_refusal(
+        413, fmt::format("the request body is over the limit of {} bytes", max_body_bytes));
+  }
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    return plain_refusal(431, "the request header is too long");
+  }
+  const bool ours = error.category() == http::make_error_code(http::error::bad_method).category();
+  if (!ours || error == http::error::end_of_stream || error == http::error::partial_message) {
+    return std::nullopt;
+  }
+  return plain_refusal(400, "this is no valid HTTP request: " + error.message());
+}
+
+}  // namespace
+
+void Signal::raise() {
+  raised_ = true;
+  timer_.cancel();
+}
+
+awaitable<bool> Signal::wait(SteadyTime deadline) {
+  if (!raised_) {
+    timer_.expires_at(deadline);
+    co_await timer_.async_wait(kAwait);
+  }
+  co_return std::exchange(raised_, false);
+}
+
+void WakePost::post() {
+  if (posted_.exchange(true)) {
+    return;
+  }
+  asio::post(io_, [this] {
+    posted_ = false;
+    signal_.raise();
+  });
+}
+
+Session::Session(SessionHost& host, asio::ip::tcp::socket socket)
+    : host_(host),
+      stream_(std::move(socket)),
+      buffer_(static_cast<size_t>(host.app.config().max_header_bytes) + (size_t{128} << 10)),
+      signal_(host.io),
+      wake_(host.io, signal_),
+      last_write_(steady_now()) {
+  host_.sessions.insert(this);
+  ++host_.connections;
+  boost::system::error_code ignored;
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+Session::~Session() {
+  host_.sessions.erase(this);
+  --host_.connections;
+}
+
+void Session::close_idle() {
+  if (idle_) {
+    close_now();
+  }
+}
+
+void Session::close_now() {
+  boost::system::error_code ignored;
+  stream_.socket().close(ignored);
+  peer_ = Peer::kGone;
+  signal_.raise();
+}
+
+awaitable<void> Session::run() {
+  while (!host_.closing && co_await read_request()) {
+    if (co_await answer() == After::kClose || host_.closing) {
+      break;
+    }
+  }
+  boost::system::error_code ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  stream_.close();
+}
+
+/// Waits for the first bytes of a request, which may take long on a kept connection.
+awaitable<bool> Session::wait_for_bytes() {
+  if (buffer_.size() > 0) {
+    co_return true;
+  }
+  idle_ = true;
+  stream_.expires_after(seconds_of(host_.app.config().idle_seconds));
+  const auto space = buffer_.prepare(kReadBytes);
+  const auto [error, bytes] = co_await stream_.async_read_some(space, kAwait);
+  idle_ = false;
+  buffer_.commit(bytes);
+  co_return !error && !host_.closing;
+}
+
+awaitable<bool> Session::read_request() {
+  if (!co_await wait_for_bytes()) {
+    co_return false;
+  }
+  const ServerConfig& config = host_.app.config();
+  Parser parser;
+  parser.header_limit(static_cast<uint32_t>(config.max_header_bytes));
+  parser.body_limit(static_cast<uint64_t>(config.max_body_bytes));
+  stream_.expires_after(seconds_of(config.header_seconds));
+  auto [error, header_bytes] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+  request_ = request_of(parser);
+  frame_ = {.keep_alive = parser.keep_alive(),
+            .head_only = request_.method == "HEAD",
+            .chunked = parser.get().version() >= 11};
+  if (!error) {
+    if (auto refusal = host_.app.refuse_early(request_); refusal && !parser.is_done()) {
+      co_await refuse_and_close(std::move(std::get<HttpReply>(refusal->what)));
+      co_return false;
+    }
+    if (lower(request_.field("expect")) == "100-continue") {
+      co_await write(std::string(kInterim));
+    }
+  }
+  while (!error && !parser.is_done()) {
+    stream_.expires_after(seconds_of(config.body_seconds));
+    std::tie(error, header_bytes) =
+        co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+  }
+  stream_.expires_never();
+  if (error) {
+    if (auto reply = reply_to_bad_request(error, config.max_body_bytes)) {
+      co_await refuse_and_close(std::move(*reply));
+    }
+    co_return false;
+  }
+  request_.body = std::move(parser.get().body());
+  co_return true;
+}
+
+awaitable<bool> Session::write(std::string bytes) {
+  stream_.expires_after(seconds_of(host_.app.config().write_seconds));
+  const SteadyTime begin = steady_now();
+  const auto [error, written] = co_await asio::async_write(stream_, asio::buffer(bytes), kAwait);
+  stream_.expires_never();
+  last_write_ = steady_now();
+  if (seconds_between(begin, last_write_) > 0.05) {
+    host_.app.metrics().backpressure();
+  }
+  if (error) {
+    peer_ = Peer::kGone;
+  }
+  co_return !error;
+}
+
+awaitable<Session::After> Session::send_reply(const HttpReply& reply) {
+  HttpReply complete = reply;
+  for (HttpField& field : host_.app.extra_fields(request_)) {
+    complete.fields.push_back(std::move(field));
+  }
+  status_ = reply.status;
+  frame_.keep_alive = frame_.keep_alive && !host_.closing;
+  std::string bytes = encode_reply(complete, frame_);
+  const bool sent = co_await write(std::move(bytes));
+  co_return sent&& frame_.keep_alive ? After::kNextRequest : After::kClose;
+}
+
+/// Answers a request whose rest nobody will read. What the client still sends is read for a moment:
+/// closing with unread data would make its system throw the reply away.
+awaitable<void> Session::refuse_and_close(HttpReply reply) {
+  const HttpRecord record{.handler = "refused", .status = reply.status, .seconds = 0.0};
+  host_.app.metrics().answered(record);
+  frame_.keep_alive = false;
+  co_await send_reply(reply);
+  co_await linger();
+}
+
+awaitable<void> Session::linger() {
+  boost::system::error_code ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(std::chrono::seconds(2));
+  for (int reads = 0; reads < 4096; ++reads) {
+    buffer_.clear();
+    const auto space = buffer_.prepare(kReadBytes);
+    const auto [error, bytes] = co_await stream_.async_read_some(space, kAwait);
+    if (error || bytes == 0) {
+      break;
+    }
+  }
+}
+
+awaitable<void> Session::on_worker(std::function<void()> work) {
+  bool done = false;
+  asio::post(host_.workers, [this, &work, &done] {
+    work();
+    asio::post(host_.io, [this, &done] {
+      done = true;
+      signal_.raise();
+    });
+  });
+  while (!done) {
+    co_await signal_.wait(SteadyTime::max());
+  }
+}
+
+awaitable<Session::After> Session::answer() {
+  const SteadyTime arrival = steady_now();
+  auto early = host_.app.refuse_early(request_);
+  RouteChoice choice = early ? std::move(*early) : host_.app.route(request_);
+  const std::string_view handler = choice.handler;
+  After after = After::kClose;
+  if (const auto* generation = std::get_if<GenerateRoute>(&choice.what)) {
+    after = co_await generate(*generation->dialect, arrival);
+  } else if (const auto* worker = std::get_if<WorkerRoute>(&choice.what)) {
+    HttpReply reply;
+    co_await on_worker([&] { reply = worker->answer(); });
+    after = co_await send_reply(reply);
+  } else {
+    after = co_await send_reply(std::get<HttpReply>(choice.what));
+  }
+  const HttpRecord record{
+      .handler = handler, .status = status_, .seconds = seconds_between(arrival, steady_now())};
+  host_.app.metrics().answered(record);
+  co_return after;
+}
+
+awaitable<Session::After> Session::generate(const Dialect& dialect, SteadyTime arrival) {
+  std::string id(request_.field("x-request-id"));
+  if (!is_request_id(id)) {
+    id = random_request_id();
+  }
+  PreparedOrReply prepared;
+  co_await on_worker([&] { prepared = host_.app.prepare(dialect, request_, id); });
+  if (const auto* refusal = std::get_if<HttpReply>(&prepared)) {
+    co_return co_await send_reply(*refusal);
+  }
+  request_.body = std::string();
+  CallOrReply started = host_.app.start(
+      dialect, std::move(std::get<PreparedCall>(prepared)), [this] { wake_.post(); }, arrival);
+  if (const auto* refusal = std::get_if<HttpReply>(&started)) {
+    co_return co_await send_reply(*refusal);
+  }
+  auto& call = std::get<std::unique_ptr<ChatCall>>(started);
+  ++host_.active_calls;
+  watch_peer();
+  const After after = co_await follow(*call);
+  if (peer_ == Peer::kGone && !call->finished()) {
+    host_.app.metrics().disconnected();
+  }
+  call.reset();
+  --host_.active_calls;
+  co_await stop_watching();
+  while (wake_.pending()) {
+    co_await asio::post(host_.io, asio::use_awaitable);
+  }
+  co_return peer_ == Peer::kReading ? after : After::kClose;
+}
+
+/// Passes on what the engine makes until the call has ended or the client is gone.
+awaitable<Session::After> Session::follow(ChatCall& call) {
+  stream_begun_ = false;
+  if (call.mode() == ReplyMode::kStream) {
+    stream_begun_ = true;
+    status_ = 200;
+    frame_.keep_alive = frame_.keep_alive && frame_.chunked && !host_.closing;
+    std::string head = encode_stream_head(host_.app.extra_fields(request_), frame_);
+    co_await write(std::move(head));
+  }
+  for (;;) {
+    if (peer_is_gone()) {
+      co_return After::kClose;
+    }
+    std::string bytes = call.pull();
+    if (call.finished()) {
+      co_return co_await deliver(call, std::move(bytes));
+    }
+    if (!bytes.empty() && stream_begun_) {
+      std::string piece = encode_stream_piece(bytes, frame_);
+      co_await write(std::move(piece));
+      continue;
+    }
+    const bool raised = co_await signal_.wait(next_look());
+    if (!raised && !co_await keep_quiet_stream_alive(call)) {
+      co_return co_await deliver(call, {});
+    }
+  }
+}
+
+/// Sends the end of a stream or the whole reply.
+awaitable<Session::After> Session::deliver(ChatCall& call, std::string bytes) {
+  if (call.mode() == ReplyMode::kStream) {
+    std::string rest = bytes.empty() ? std::string() : encode_stream_piece(bytes, frame_);
+    rest += encode_stream_end(frame_);
+    const bool sent = rest.empty() || co_await write(std::move(rest));
+    co_return sent&& frame_.keep_alive ? After::kNextRequest : After::kClose;
+  }
+  HttpReply reply;
+  if (call.error()) {
+    reply = host_.app.error_reply(*call.error(), nullptr);
+  } else {
+    reply.body = std::move(bytes);
+  }
+  co_return co_await send_reply(reply);
+}
+
+/// Runs when nothing has happened for a while. False when the call was given up.
+awaitable<bool> Session::keep_quiet_stream_alive(ChatCall& call) {
+  if (const std::optional<Error> dead = host_.app.engine_failure()) {
+    const std::string bytes = call.abort(*dead);
+    if (!bytes.empty()) {
+      std::string piece = encode_stream_piece(bytes, frame_);
+      co_await write(std::move(piece));
+    }
+    co_return false;
+  }
+  const double quiet = seconds_between(last_write_, steady_now());
+  const bool due = quiet >= host_.app.config().keep_alive_seconds;
+  if (stream_begun_ && due) {
+    std::string piece = encode_stream_piece(kComment, frame_);
+    co_await write(std::move(piece));
+  }
+  if (peer_ == Peer::kHalfClosed) {
+    co_await probe_peer(call.mode());
+  }
+  co_return true;
+}
+
+/// A client that closed fully looks like one that only stopped sending until something is sent to
+/// it; its system then answers with a reset. A comment or an interim reply does no harm to a client
+/// that still reads.
+awaitable<bool> Session::probe_peer(ReplyMode mode) {
+  ++looks_;
+  const bool now = looks_ == 1 || seconds_between(last_write_, steady_now()) >=
+                                      host_.app.config().keep_alive_seconds;
+  if (!now || !frame_.chunked) {
+    co_return true;
+  }
+  std::string probe =
+      mode == ReplyMode::kStream ? encode_stream_piece(kComment, frame_) : std::string(kInterim);
+  co_return co_await write(std::move(probe));
+}
+
+SteadyTime Session::next_look() const {
+  const SteadyTime quiet = last_write_ + seconds_of(host_.app.config().keep_alive_seconds);
+  SteadyTime next = std::min(std::max(quiet, steady_now() + std::chrono::milliseconds(1)),
+                             steady_now() + std::chrono::seconds(1));
+  if (peer_ == Peer::kHalfClosed) {
+    const int shift = std::min(looks_, 7);
+    next = std::min(next, steady_now() + std::chrono::milliseconds(looks_ == 0 ? 0 : 2 << shift));
+  }
+  return next;
+}
+
+/// Reads ahead while a request is worked on: to see the client go, and to keep what it pipelines.
+void Session::watch_peer() {
+  peer_ = Peer::kReading;
+  looks_ = 0;
+  if (buffer_.size() >= kMaxPipelined) {
+    return;
+  }
+  watching_ = true;
+  const auto space = buffer_.prepare(4096);
+  stream_.socket().async_read_some(
+      space, asio::bind_cancellation_slot(
+                 stop_read_.slot(), [this](const boost::system::error_code& error, size_t bytes) {
+                   note_read(error, bytes);
+                 }));
+}
+
+void Session::note_read(const boost::system::error_code& error, size_t bytes) {
+  watching_ = false;
+  buffer_.commit(bytes);
+  if (!error) {
+    watch_peer();
+    return;
+  }
+  if (error == asio::error::eof) {
+    const bool half = host_.app.config().half_close == HalfClose::kKeep;
+    peer_ = half ? Peer::kHalfClosed : Peer::kGone;
+  } else if (error != asio::error::operation_aborted) {
+    peer_ = Peer::kGone;
+  }
+  signal_.raise();
+}
+
+awaitable<void> Session::stop_watching() {
+  while (watching_) {
+    stop_read_.emit(asio::cancellation_type::total);
+    co_await signal_.wait(steady_now() + std::chrono::milliseconds(20));
+  }
+}
+
+bool Session::peer_is_gone() {
+  if (peer_ == Peer::kHalfClosed) {
+    pollfd look{.fd = stream_.socket().native_handle(), .events = 0, .revents = 0};
+    if (poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0) {
+      peer_ = Peer::kGone;
+    }
+  }
+  return peer_ == Peer::kGone;
+}
+
+}  // namespace dak
