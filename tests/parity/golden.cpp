@@ -134,7 +134,7 @@ std::vector<float> replayed_state(const TinyCheckpoint& tiny, const GoldenState&
   const int64_t width = mamba.inner() + mamba.bc_width();
   const int64_t tokens = std::ssize(state.ring_dt) / mamba.heads;
   std::vector<float> kept;
-  for (int64_t row = 0; row < mamba.inner(); row += 8) {
+  for (int64_t row = 0; row < mamba.inner(); row += kGoldenRowStep) {
     const int64_t head = row / mamba.head_dim;
     const double a = -std::exp(static_cast<double>(a_log[static_cast<size_t>(head)]));
     std::vector<double> s(state.ssm.begin() + row * mamba.state,

@@ -22,7 +22,7 @@ struct TinyCheckpoint {
 /// Opens tests/data/checkpoints/`name`; a test failure stops the program.
 [[nodiscard]] TinyCheckpoint open_tiny(const std::string& name);
 
-/// A recorded Mamba state; rows p = 0, 8, 16, ... of each head (tests/data/goldens/README.md).
+/// A recorded Mamba state; rows p = 0, 16, 32, ... of each head; f32 only (tests/data/goldens/README.md).
 struct GoldenState {
   int64_t layer = 0;    ///< index in the whole model
   int64_t ordinal = 0;  ///< among the Mamba layers
@@ -53,8 +53,11 @@ struct Golden {
 [[nodiscard]] double relative_distance(const std::vector<float>& ours,
                                        const std::vector<float>& golden);
 
-/// The SSM state after all tokens: the stored one with the ring replayed onto it in f64, rows
-/// p = 0, 8, 16, ... only.
+/// Rows of a head that the goldens leave out between two kept ones, plus one.
+inline constexpr int64_t kGoldenRowStep = 16;
+
+/// The SSM state after all tokens: the stored one with the ring replayed onto it in f64; the rows
+/// that goldens keep only.
 [[nodiscard]] std::vector<float> replayed_state(const TinyCheckpoint& tiny,
                                                 const GoldenState& where,
                                                 const MambaLayerState& state);
