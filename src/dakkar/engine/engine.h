@@ -7,7 +7,10 @@
 
 #include "dakkar/base/clock.h"
 #include "dakkar/base/error.h"
+#include "dakkar/device/packed_weight.h"
+#include "dakkar/engine/model_loader.h"
 #include "dakkar/engine/request.h"
+#include "dakkar/engine/scheduling.h"
 #include "dakkar/model/cache_spec.h"
 
 namespace dak {
@@ -17,7 +20,6 @@ class WeightSet;
 struct ModelConfig;
 struct QuantConfig;
 
-/// Bytes of each token id as text, for stop strings; shared by reference, outlives the engine.
 class TokenBytes;
 
 /// Limits and sizes of an engine; zeros mean "computed from memory and the checkpoint".
@@ -29,6 +31,10 @@ struct EngineConfig {
   int64_t max_queued = 1024;    ///< inbox; more are refused with kResourceExhausted
   int64_t cache_bytes = 0;      ///< arena per rank; 0: memory limit less weights less 10%
   double stall_seconds = 10.0;  ///< a step or loop standing longer means the engine is dead
+  SchedulingPolicy policy = SchedulingPolicy::kFifo;
+  Numerics numerics = Numerics::kShipped;
+  int64_t forecast_tokens = 256;  ///< output that admission reserves, if max_tokens is not lower
+  uint64_t placement_seed = 0;    ///< tests: not 0 scatters pages, state blocks and slots
 };
 
 /// A look at the engine, cheap enough to take at every metrics scrape and health probe.
@@ -66,7 +72,7 @@ class Engine {
                                                                     std::function<void()> wake) = 0;
 
   /// Ends a request at once; its stream closes after at most one more step. Unknown handles are
-  /// ignored. A stream may only be destroyed after its last event or after `cancel` returned.
+  /// ignored. Destroying a stream before its last event does the same.
   virtual void cancel(uint64_t handle) = 0;
 
   /// Refuses new requests and waits until the running ones end, at most `seconds`; then aborts
@@ -86,7 +92,9 @@ struct EngineParts {
   const QuantConfig* quant = nullptr;
   const WeightSet* weights = nullptr;       ///< reports its own loading progress
   const TokenBytes* token_bytes = nullptr;  ///< may be null: stop strings are then refused
-  EngineConfig config;
+  EngineConfig limits;
+  ModelLoader load;             ///< empty: `load_model`
+  CutRule cut = cut_at_chunks;  ///< tests: other prefill cuts
 };
 
 /// Loads the model on all ranks, sizes the cache, starts the threads.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -28,10 +30,11 @@ struct SamplingParams {
 
 /// What ends a generation, besides the context's end.
 struct StopRules {
-  int64_t max_tokens = 0;         ///< at least 1
-  int64_t min_tokens = 0;         ///< stop ids are barred, stop strings ignored, before that many
-  std::vector<TokenId> stop_ids;  ///< end-of-sequence ids and the client's; empty with ignore_eos
-  std::vector<std::string> stop_strings;  ///< bytes of the generated text
+  int64_t max_tokens = 0;  ///< at least 1
+  int64_t min_tokens = 0;  ///< stop ids are barred, stop strings ignored, before that many
+  std::vector<TokenId> stop_ids =
+      {};  ///< end-of-sequence ids and the client's; empty with ignore_eos
+  std::vector<std::string> stop_strings = {};  ///< bytes of the generated text
 };
 
 /// A request that can be scheduled: validated, immutable.
@@ -70,13 +73,26 @@ struct GenerationEvent {
   int64_t cached_tokens = 0;           ///< prompt tokens found in a cache, in the first event
 };
 
+/// Told when a stream dies before its last event.
+class StreamOwner {
+ public:
+  virtual ~StreamOwner() = default;
+  virtual void stream_gone(uint64_t handle) = 0;
+};
+
 /// A request's stream of events, between the engine thread and the one consumer.
 ///
-/// The engine never blocks on it: the box is sized for the request's longest possible stream.
+/// The engine never blocks on it: the box has room for the request's longest possible stream.
+/// It may be destroyed at any time, which cancels its request, and may outlive the engine.
 class TokenStream final {
  public:
-  TokenStream(uint64_t handle, size_t capacity, std::function<void()> wake)
-      : handle_(handle), box_(capacity), wake_(std::move(wake)) {}
+  /// `wake` may be empty. `owner`, if any, outlives the stream or calls `disown` before it dies.
+  TokenStream(uint64_t handle, size_t capacity, std::function<void()> wake,
+              StreamOwner* owner = nullptr)
+      : handle_(handle), box_(capacity), wake_(std::move(wake)), owner_(owner) {}
+  TokenStream(const TokenStream&) = delete;
+  TokenStream& operator=(const TokenStream&) = delete;
+  ~TokenStream();
 
   /// The engine's number for this request, for `Engine::cancel`.
   [[nodiscard]] uint64_t handle() const { return handle_; }
@@ -85,16 +101,19 @@ class TokenStream final {
   /// Waits for the next event; nothing after the last one was taken.
   [[nodiscard]] std::optional<GenerationEvent> next() { return box_.pop(); }
 
-  /// Engine side: adds an event and calls `wake` (on the engine thread; it must only post a
-  /// message).
+  /// Engine side: adds an event and calls `wake`, which must only post a message: it must neither
+  /// block nor destroy the stream.
   void publish(GenerationEvent event);
   /// Engine side: no more events.
   void close();
+  /// Engine side: the owner no longer wants to know. Its last call on the stream.
+  void disown() { owner_.store(nullptr, std::memory_order_release); }
 
  private:
   const uint64_t handle_;
   Mailbox<GenerationEvent> box_;
   const std::function<void()> wake_;
+  std::atomic<StreamOwner*> owner_;
 };
 
 }  // namespace dak

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dakkar/base/mailbox.h"
+#include "dakkar/engine/cache_pool.h"
+#include "dakkar/engine/engine.h"
+#include "dakkar/engine/executor.h"
+#include "dakkar/engine/heartbeat.h"
+#include "dakkar/engine/scheduler.h"
+#include "dakkar/engine/stream_table.h"
+
+namespace dak {
+
+/// A message to the engine thread.
+struct SubmitCommand {
+  uint64_t handle = 0;
+  GenerationRequest request;
+};
+struct CancelCommand {
+  uint64_t handle = 0;
+};
+struct AbortAllCommand {};
+using EngineCommand = std::variant<SubmitCommand, CancelCommand, AbortAllCommand>;
+
+/// The engine thread's work: takes commands, plans, launches, reads the step before, publishes.
+class EngineLoop final {
+ public:
+  struct Parts {
+    std::unique_ptr<Executor> executor;
+    CachePoolConfig pool;
+    SchedulerConfig scheduler;
+  };
+
+  EngineLoop(Parts parts, StreamTable& streams);
+
+  /// Turns until the inbox is closed or a rank dies, then ends what is left.
+  void run();
+
+  /// The only ways in, from any thread.
+  [[nodiscard]] Mailbox<EngineCommand>& inbox() { return inbox_; }
+  /// Notes a request on its way into the inbox; the loop takes it off again.
+  void expect_one() { arriving_.fetch_add(1); }
+  /// Requests that have not been scheduled yet.
+  [[nodiscard]] int64_t queued() const { return arriving_.load() + stats().waiting; }
+  [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
+  /// Whether a request can ever be served (`Scheduler::accepts`).
+  [[nodiscard]] Status accepts(const GenerationRequest& request) const {
+    return scheduler_.accepts(request);
+  }
+  /// A copy of the figures of the last turn.
+  [[nodiscard]] EngineStats stats() const;
+  [[nodiscard]] const CacheSpec& cache_spec() const { return pool_.spec(); }
+
+ private:
+  [[nodiscard]] bool take_commands();
+  void obey(EngineCommand command);
+  [[nodiscard]] Status turn();
+  void publish(std::vector<Outcome> outcomes);
+  void count_finish(FinishReason reason);
+  void refresh_stats();
+  void end(FinishReason reason, const std::string& message);
+
+  StreamTable& streams_;
+  std::unique_ptr<Executor> executor_;
+  CachePool pool_;
+  Scheduler scheduler_;
+  Mailbox<EngineCommand> inbox_;
+  std::atomic<int64_t> arriving_{0};
+  Heartbeat heartbeat_;
+  int64_t steps_ = 0;
+  EngineStats finished_;  ///< only its finish counts are used
+  mutable std::mutex stats_mutex_;
+  EngineStats stats_;
+};
+
+}  // namespace dak

@@ -1,0 +1,145 @@
+#include "dakkar/engine/rank_worker.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "dakkar/device/context.h"
+#include "dakkar/device/ops_mamba.h"
+#include "dakkar/device/ops_sampling.h"
+
+namespace dak {
+
+RankWorker::RankWorker(Parts parts)
+    : parts_(std::move(parts)),
+      orders_(static_cast<size_t>(parts_.depth)),
+      // One more than orders: the answer to loading, which nobody orders.
+      replies_(static_cast<size_t>(parts_.depth) + 1),
+      thread_([this] { run(); }) {}
+
+RankWorker::~RankWorker() {
+  orders_.close();
+  thread_.join();
+}
+
+void RankWorker::give(Order order) {
+  // A closed box means that the rank has died: its last answer says so.
+  static_cast<void>(orders_.push(std::move(order)));
+}
+
+RankWorker::Reply RankWorker::wait() {
+  std::optional<Reply> reply = replies_.pop();
+  if (!reply.has_value()) {
+    return fail(ErrorCode::kUnavailable, fmt::format("rank {} has ended", parts_.load_args.rank));
+  }
+  return std::move(*reply);
+}
+
+void RankWorker::run() {
+  const auto guarded = [&](const auto& work) -> Reply {
+    try {
+      return work();
+    } catch (const std::exception& error) {
+      return fail(ErrorCode::kInternal,
+                  fmt::format("rank {}: {}", parts_.load_args.rank, error.what()));
+    }
+  };
+  Reply reply = guarded([&]() -> Reply {
+    if (Status status = load(); !status.has_value()) {
+      return fail(std::move(status.error()));
+    }
+    return std::optional<StepResult>();
+  });
+  while (true) {
+    const bool failed = !reply.has_value();
+    static_cast<void>(replies_.push(std::move(reply)));
+    std::optional<Order> order = failed ? std::nullopt : orders_.pop();
+    if (!order.has_value()) {
+      break;
+    }
+    reply = guarded([&] { return obey(*order); });
+  }
+  orders_.close();
+  replies_.close();
+}
+
+Status RankWorker::load() {
+  auto model = parts_.load(parts_.load_args);
+  if (!model.has_value()) {
+    return fail(std::move(model.error()));
+  }
+  model_ = std::move(*model);
+  stream_ = parts_.load_args.backend->open_stream();
+  return {};
+}
+
+Status RankWorker::allocate(const RankMemory& memory) {
+  const Backend& backend = *parts_.load_args.backend;
+  limits_ = memory.limits;
+  auto arena = backend.allocate(std::max<int64_t>(1, memory.limits.arena_bytes));
+  if (!arena.has_value()) {
+    return fail_in("cache arena", std::move(arena.error()));
+  }
+  auto scratch = backend.allocate(std::max<int64_t>(1, memory.workspace_bytes));
+  if (!scratch.has_value()) {
+    return fail_in("workspace", std::move(scratch.error()));
+  }
+  auto arrays = StepArrays::create(backend, limits_);
+  if (!arrays.has_value()) {
+    return fail_in("step arrays", std::move(arrays.error()));
+  }
+  arena_ = std::move(*arena);
+  scratch_ = std::move(*scratch);
+  workspace_ = Workspace(scratch_.data(), memory.workspace_bytes);
+  arrays_.emplace(std::move(*arrays));
+  return {};
+}
+
+RankWorker::Reply RankWorker::obey(const Order& order) {
+  if (const auto* plan = std::get_if<std::vector<std::byte>>(&order)) {
+    return step(*plan);
+  }
+  if (Status status = allocate(std::get<RankMemory>(order)); !status.has_value()) {
+    return fail(std::move(status.error()));
+  }
+  return std::optional<StepResult>();
+}
+
+RankWorker::Reply RankWorker::step(const std::vector<std::byte>& bytes) {
+  check(arrays_.has_value(), "a step was launched before memory was prepared");
+  auto plan = decode_plan(bytes, limits_);
+  if (!plan.has_value()) {
+    return fail(std::move(plan.error()));
+  }
+  // One data-parallel group so far: all ranks of this process belong to it.
+  const GroupPlan& group = plan->groups.front();
+  if (Status status = arrays_->upload(*stream_, group); !status.has_value()) {
+    return fail(std::move(status.error()));
+  }
+  Context ctx{.stream = *stream_,
+              .kernels = parts_.load_args.backend->kernels(),
+              .comm = *parts_.comm,
+              .workspace = workspace_};
+  const Workspace::Scope scope(workspace_);
+  sample(ctx, forward(ctx));
+  StepResult result = arrays_->download(*stream_);
+  result.step = plan->step;
+  return std::optional<StepResult>(std::move(result));
+}
+
+TensorView RankWorker::forward(Context& ctx) {
+  const StepBatch batch = arrays_->batch(arena_.data());
+  ops::begin_step(ctx, {.table = batch.table, .ids = batch.ids, .tokens = batch.tokens});
+  ops::record_history(ctx, arrays_->history_args());
+  return model_->forward(ctx, batch, HiddenOutput::kNo).logits;
+}
+
+void RankWorker::sample(Context& ctx, const TensorView& logits) {
+  if (arrays_->draws() > 0) {
+    ops::sample(ctx, arrays_->sample_args(logits));
+  }
+}
+
+}  // namespace dak

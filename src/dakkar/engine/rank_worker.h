@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "dakkar/base/error.h"
+#include "dakkar/base/mailbox.h"
+#include "dakkar/device/backend.h"
+#include "dakkar/device/communicator.h"
+#include "dakkar/engine/model_loader.h"
+#include "dakkar/engine/step_arrays.h"
+#include "dakkar/engine/step_plan.h"
+#include "dakkar/model/model.h"
+
+namespace dak {
+
+/// Sizes of a rank's memory, known once its model is loaded.
+struct RankMemory {
+  PlanLimits limits;
+  int64_t workspace_bytes = 0;
+};
+
+/// One rank: a thread with its model, stream, arena and step arrays.
+///
+/// Does what it is told in order and answers each order once. An order that fails, or an exception,
+/// ends the thread after its error was answered.
+class RankWorker final {
+ public:
+  struct Parts {
+    ModelLoader load;
+    ModelLoadArgs load_args;
+    Communicator* comm = nullptr;  ///< outlives the worker
+    int64_t depth = 2;             ///< orders it may be behind
+  };
+  /// What an order gave: nothing for loading and preparing.
+  using Reply = Result<std::optional<StepResult>>;
+
+  /// Starts the thread, which loads the model and answers.
+  explicit RankWorker(Parts parts);
+  RankWorker(const RankWorker&) = delete;
+  RankWorker& operator=(const RankWorker&) = delete;
+  /// Finishes the orders given so far and joins.
+  ~RankWorker();
+
+  /// Orders the allocation of arena, workspace and arrays, before the first step.
+  void prepare(const RankMemory& memory) { give(memory); }
+  /// Orders a step: an encoded plan.
+  void launch(std::vector<std::byte> plan) { give(std::move(plan)); }
+  /// Waits for the oldest answer not yet taken.
+  [[nodiscard]] Reply wait();
+
+  /// The loaded model; after the first answer.
+  [[nodiscard]] const Model& model() const { return *model_; }
+
+ private:
+  using Order = std::variant<RankMemory, std::vector<std::byte>>;
+
+  void give(Order order);
+  void run();
+  [[nodiscard]] Status load();
+  [[nodiscard]] Status allocate(const RankMemory& memory);
+  [[nodiscard]] Reply obey(const Order& order);
+  [[nodiscard]] Reply step(const std::vector<std::byte>& bytes);
+  /// The two phases of a step, later two captured graphs: a mask may have to see the last token
+  /// between them.
+  [[nodiscard]] TensorView forward(Context& ctx);
+  void sample(Context& ctx, const TensorView& logits);
+
+  const Parts parts_;
+  Mailbox<Order> orders_;
+  Mailbox<Reply> replies_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Stream> stream_;
+  PlanLimits limits_;
+  DeviceMemory arena_;
+  DeviceMemory scratch_;
+  Workspace workspace_;
+  std::optional<StepArrays> arrays_;
+  std::thread thread_;  ///< last: it uses the others
+};
+
+}  // namespace dak
