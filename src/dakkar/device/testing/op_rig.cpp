@@ -10,6 +10,9 @@
 namespace dak::testing {
 namespace {
 
+constexpr int64_t kAlignment = 256;
+constexpr int64_t kBlock = int64_t{1} << 20;  // many small tensors share an allocation
+
 int64_t elements_of(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) {
@@ -69,8 +72,13 @@ OpRig::OpRig(const Backend& backend, uint64_t seed)
                .workspace = workspace_} {}
 
 std::byte* OpRig::bytes(int64_t size) {
-  memory_.push_back(backend_.allocate(size == 0 ? 1 : size).value());
-  return memory_.back().data();
+  const int64_t aligned = (size + kAlignment - 1) / kAlignment * kAlignment;
+  if (memory_.empty() || memory_.back().size() - used_ < aligned) {
+    memory_.push_back(backend_.allocate(std::max(kBlock, aligned)).value());
+    used_ = 0;
+  }
+  used_ += aligned;
+  return memory_.back().data() + used_ - aligned;
 }
 
 void OpRig::copy(void* to, const void* from, int64_t size) {

@@ -88,6 +88,7 @@ class OpRig final {
   Workspace workspace_;
   Context context_;
   std::deque<DeviceMemory> memory_;
+  int64_t used_ = 0;  ///< bytes of the newest block
   std::deque<PackedWeight> weights_;
   std::deque<std::vector<PackedWeight>> experts_;
 };

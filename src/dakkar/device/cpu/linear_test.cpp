@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include "dakkar/device/cpu/open_cpu.h"
+#include "dakkar/device/ops_linear.h"
+#include "dakkar/device/testing/op_rig.h"
+
+namespace dak {
+namespace {
+
+using cpu::InstructionSet;
+using testing::OpRig;
+
+/// Widths that fill panels, leave tails, and give one row several panels at once.
+constexpr int64_t kWidths[] = {1, 32, 75, 160};
+constexpr int64_t kColumns = 96;
+constexpr int64_t kRows = 17;
+
+std::vector<float> apply(OpRig& rig, const PackedWeight& weight, const TensorView& x) {
+  const TensorView out = rig.zeros(DType::kF32, {x.dim(0), weight.n});
+  ops::linear(rig.context(), {.x = x,
+                              .weight = &weight,
+                              .out = out,
+                              .accumulate = Accumulate::kNo,
+                              .tokens = rig.count(x.dim(0))});
+  return rig.read(out);
+}
+
+class CpuLinearTest : public ::testing::TestWithParam<InstructionSet> {
+ protected:
+  void SetUp() override {
+    if (!cpu::supports(GetParam())) {
+      GTEST_SKIP() << "this processor does not have the instruction set";
+    }
+  }
+};
+
+TEST_P(CpuLinearTest, ARowIsTheSameBitsInAnyBatch) {
+  const std::unique_ptr<Backend> backend = cpu::open_with(GetParam());
+  OpRig rig(*backend, testing::fresh_seed());
+  for (const QuantFormat format : {QuantFormat::kBF16, QuantFormat::kFp8, QuantFormat::kNvfp4}) {
+    for (const int64_t n : kWidths) {
+      const PackedWeight& weight = rig.weight(format, n, kColumns);
+      const TensorView x = rig.randoms(DType::kBF16, {kRows, kColumns});
+      const std::vector<float> all = apply(rig, weight, x);
+      for (int64_t rows = 1; rows <= kRows; ++rows) {
+        for (int64_t begin = 0; begin + rows <= kRows; begin += rows) {
+          const auto first = all.begin() + begin * n;
+          EXPECT_EQ(apply(rig, weight, x.rows(begin, rows)),
+                    std::vector<float>(first, first + rows * n))
+              << name_of(format) << " rows " << rows << " from " << begin << ", n " << n;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(CpuLinearTest, Bf16AndNvfp4LeaveTheReferenceLayout) {
+  const std::unique_ptr<Backend> backend = cpu::open_with(GetParam());
+  OpRig rig(*backend, 1);
+  EXPECT_NE(rig.weight(QuantFormat::kBF16, 40, 32).layout, kReferenceLayout);
+  EXPECT_NE(rig.weight(QuantFormat::kNvfp4, 40, 32).layout, kReferenceLayout);
+  EXPECT_EQ(rig.weight(QuantFormat::kFp8, 40, 32).layout, kReferenceLayout);
+  // 64 outputs of 32 columns: nibbles and a scale byte per 16 of them.
+  EXPECT_EQ(rig.weight(QuantFormat::kNvfp4, 40, 32).bytes(), 64 * 16 + 64 * 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuLinearTest,
+                         ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512),
+                         [](const auto& which) {
+                           return which.param == InstructionSet::kAvx2 ? "Avx2" : "Avx512";
+                         });
+
+TEST(CpuBackendsTest, InstructionSetsGiveTheSameBits) {
+  if (!cpu::supports(InstructionSet::kAvx512)) {
+    GTEST_SKIP() << "this processor has no AVX-512";
+  }
+  const std::unique_ptr<Backend> narrow = cpu::open_with(InstructionSet::kAvx2);
+  const std::unique_ptr<Backend> wide = cpu::open_with(InstructionSet::kAvx512);
+  const uint64_t seed = testing::fresh_seed();
+  for (const QuantFormat format : {QuantFormat::kBF16, QuantFormat::kNvfp4}) {
+    std::vector<float> results[2];
+    for (const Backend* backend : {narrow.get(), wide.get()}) {
+      OpRig rig(*backend, seed);
+      const PackedWeight& weight = rig.weight(format, 75, kColumns);
+      results[backend == wide.get() ? 1 : 0] =
+          apply(rig, weight, rig.randoms(DType::kBF16, {7, kColumns}));
+    }
+    EXPECT_EQ(results[0], results[1]) << name_of(format);
+  }
+}
+
+TEST(CpuBackendsTest, F32NumericsAreRefused) {
+  const std::unique_ptr<Backend> backend = open_cpu().value();
+  QuantView none;
+  EXPECT_EQ(backend->pack(none, Numerics::kF32).error().code, ErrorCode::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace dak
