@@ -98,6 +98,7 @@ void ProgressMeter::finish() {
     return;
   }
   finished_ = true;
+  bytes_done_ = std::max(bytes_done_, bytes_total_);
   write(steady_now());
   if (style_ == ProgressStyle::kBar) {
     std::fputc('\n', stream_);

@@ -44,7 +44,7 @@ class ProgressMeter final {
 
   /// Notes that `bytes_done` of `bytes_total` are read; writes when it is time to.
   void update(int64_t bytes_done, int64_t bytes_total);
-  /// Writes the last line with the overall speed, once.
+  /// Counts what was not read as done and writes the last line with the overall speed, once.
   void finish();
 
  private:

@@ -45,7 +45,7 @@ class DummyMaker final {
  public:
   explicit DummyMaker(uint64_t seed);
 
-  /// Makes one tensor, at more than 1 GB/s.
+  /// Makes one tensor, at about 1 GB/s a core.
   [[nodiscard]] Buffer make(std::string_view name, const StoredTensor& tensor,
                             const DummyRecipe& recipe) const;
 

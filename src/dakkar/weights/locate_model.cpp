@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kCachePrefix = "models--";
 constexpr int64_t kMaxRefBytes = 256;
 
 /// "org/name" or "name" of letters, digits and - _ . only: nothing that could leave the cache.
@@ -30,7 +31,7 @@ bool is_hub_id(std::string_view argument) {
 }
 
 std::string cache_name(std::string_view hub_id) {
-  std::string name = "models--";
+  std::string name(kCachePrefix);
   for (const char c : hub_id) {
     name += c == '/' ? std::string("--") : std::string(1, c);
   }
@@ -117,6 +118,21 @@ Result<fs::path> locate_model(std::string_view argument, const std::optional<fs:
 
 Result<fs::path> locate_model(std::string_view argument) {
   return locate_model(argument, hugging_face_hub_folder());
+}
+
+std::string model_name(const fs::path& folder) {
+  std::error_code error;
+  fs::path path = fs::absolute(folder, error).lexically_normal();
+  path = path.has_filename() ? path : path.parent_path();
+  const std::string cached = path.parent_path().parent_path().filename().string();
+  if (path.parent_path().filename() != "snapshots" || !cached.starts_with(kCachePrefix)) {
+    return path.filename().string();
+  }
+  std::string name = cached.substr(kCachePrefix.size());
+  if (const size_t dashes = name.find("--"); dashes != std::string::npos) {
+    name.replace(dashes, 2, "/");
+  }
+  return name;
 }
 
 }  // namespace dak

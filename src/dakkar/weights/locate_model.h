@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "dakkar/base/error.h"
@@ -18,5 +19,9 @@ namespace dak {
 
 /// As above with the cache folder that the environment names.
 [[nodiscard]] Result<std::filesystem::path> locate_model(std::string_view argument);
+
+/// What a model folder is called: "org/name" for a snapshot of the Hugging Face cache, else the
+/// folder's own name.
+[[nodiscard]] std::string model_name(const std::filesystem::path& folder);
 
 }  // namespace dak

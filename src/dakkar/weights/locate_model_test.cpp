@@ -70,5 +70,12 @@ TEST_F(LocateModelTest, ErrorsSayWhatWasLookedFor) {
   EXPECT_THAT(locate_model(id_, std::nullopt).error().message, HasSubstr("HF_HOME"));
 }
 
+TEST_F(LocateModelTest, AModelIsCalledByItsHubIdOrItsFolder) {
+  EXPECT_EQ(model_name(add_snapshot("0123abc")), id_);
+  EXPECT_EQ(model_name("/models/tiny"), "tiny");
+  EXPECT_EQ(model_name("/models/tiny/"), "tiny");
+  EXPECT_EQ(model_name("/models/../other/./tiny"), "tiny");
+}
+
 }  // namespace
 }  // namespace dak

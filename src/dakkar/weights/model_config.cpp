@@ -8,6 +8,7 @@
 
 #include "dakkar/weights/config_fields.h"
 #include "dakkar/weights/layer_list.h"
+#include "dakkar/weights/locate_model.h"
 #include "dakkar/weights/text_file.h"
 
 namespace dak {
@@ -334,8 +335,7 @@ Result<ModelConfig> ModelConfig::load(const std::filesystem::path& folder) {
   if (!text) {
     return fail(text.error());
   }
-  auto config =
-      parse(*text, std::filesystem::absolute(folder).lexically_normal().filename().string());
+  auto config = parse(*text, model_name(folder));
   return config ? std::move(config) : fail_in(path.string(), config.error());
 }
 

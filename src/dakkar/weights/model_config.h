@@ -95,7 +95,7 @@ struct ModelConfig {
   /// biases, other activations, unknown layers, wrappers of other modalities, per-layer pruned
   /// variants).
   static Result<ModelConfig> parse(std::string_view json_text, std::string name);
-  /// Reads `folder`/config.json; `name` is the folder's own.
+  /// Reads `folder`/config.json; the name is `model_name(folder)`.
   static Result<ModelConfig> load(const std::filesystem::path& folder);
 };
 
