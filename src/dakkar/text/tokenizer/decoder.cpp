@@ -62,13 +62,16 @@ std::string_view stripped(const StripDecode& step, std::string_view text) {
   return text;
 }
 
-std::string without_marks(const MetaspaceDecode& step, bool first, std::string_view text) {
+/// Whether a text is the first of its list.
+enum class Place { kFirst, kLater };
+
+std::string without_marks(const MetaspaceDecode& step, Place place, std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const CodePoint c = first_code_point(text);
     if (c.value != step.mark) {
       out += text.substr(0, static_cast<size_t>(c.size));
-    } else if (!first || !step.drops_first) {
+    } else if (place == Place::kLater || !step.drops_first) {
       out += ' ';
     }
     text.remove_prefix(static_cast<size_t>(c.size));
@@ -98,7 +101,7 @@ std::string Decoder::token_bytes(std::string_view token) const {
       return bytes;
     }
     if (const auto* metaspace = std::get_if<MetaspaceDecode>(&step)) {
-      bytes = without_marks(*metaspace, false, bytes);
+      bytes = without_marks(*metaspace, Place::kLater, bytes);
     } else if (const auto* replace = std::get_if<ReplaceDecode>(&step)) {
       bytes = replaced(*replace, bytes);
     } else if (const auto* strip = std::get_if<StripDecode>(&step)) {
@@ -206,7 +209,8 @@ void DecoderRun::run(const JoinWithSpaces&, size_t index, std::string_view text,
 
 void DecoderRun::run(const MetaspaceDecode& step, size_t index, std::string_view text,
                      std::string& out) {
-  feed(index + 1, without_marks(step, !states_[index].began, text), out);
+  const Place place = states_[index].began ? Place::kLater : Place::kFirst;
+  feed(index + 1, without_marks(step, place, text), out);
 }
 
 void DecoderRun::run(const ReplaceDecode& step, size_t index, std::string_view text,

@@ -51,10 +51,13 @@ class Pattern final {
 /// Errors: constructs that PCRE2 does not have or that would mean something else there.
 [[nodiscard]] Result<std::string> translate_regex(std::string_view regex);
 
-/// Class bodies (what stands between `[` and `]`) for PCRE2.
+/// Class bodies (what stands between `[` and `]`) for PCRE2, as Oniguruma has them: Latin-1's
+/// superscript digits and fractions count as word characters there.
 inline constexpr std::string_view kSpaceRanges =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-inline constexpr std::string_view kWordRanges = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a})"
+    R"(\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+inline constexpr std::string_view kWordRanges =
+    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 
 /// `\w` of Rust's regex crate, which some components use whatever the file says.
 inline constexpr std::string_view kRustWordRanges =
