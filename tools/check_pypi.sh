@@ -1,8 +1,14 @@
 #!/bin/bash
-# Usage: check_pypi.sh PYTHON: the checks that need PyPI packages (.ci/requirements.txt): the
-# tokenizer against the 131,072-entry one of mistral-common, and the server through `openai`.
+# Usage: check_pypi.sh PYTHON BUILD_DIR: the checks that need PyPI packages (.ci/requirements.txt):
+# the tokenizer against the 131,072-entry one of mistral-common, the server through `openai`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$1
+build=$2
+mkdir -p build/goldens
+"$python" tools/convert_tekken.py build/goldens/tekken.json
+"$python" tools/record_tokenizer_goldens.py --large build/goldens/tekken.json
+ctest --test-dir "$build" -R conformance --no-tests=error --output-on-failure
+tools/count_tests.sh "$build"
 "$python" tests/clients/openai_check.py --binary build/release/dakkar \
   --model tests/data/checkpoints/latent_bf16
