@@ -56,7 +56,7 @@ struct HistoryArgs {
 
 /// Arguments of `ops::sample`.
 struct SampleArgs {
-  TensorView logits;                  ///< f32 [S, V], changed in place by penalties and biases
+  TensorView logits;                  ///< f32 [S, V], scratch afterwards
   TensorView history;                 ///< i32 [slots, V]
   const int32_t* sequence = nullptr;  ///< [S] index into the table, one row per sampled sequence
   const SamplingRow* rows = nullptr;  ///< [B]
@@ -75,10 +75,12 @@ namespace ops {
 void record_history(Context& ctx, const HistoryArgs& args);
 
 /// Draws one token per row: penalties (repetition over prompt and output; presence and frequency
-/// over output), biases, stop ids barred below min_tokens, temperature, then top-k, top-p and
-/// min-p; the draw uses a uniform number that depends on (seed, position of the new token) alone.
-/// Writes the token to `out` and to the slot's `last_token`. Log-probabilities are of the logits as
-/// given.
+/// over output), biases, stop ids barred below min_tokens, temperature, then top-k (ties to the
+/// lower ids), top-p (the smallest set of the likeliest that holds that share of what is left) and
+/// min-p (relative to the likeliest). The uniform number depends on (seed, position of the new
+/// token) alone and picks from the cumulative distribution in id order. Writes the token to `out`
+/// and to the slot's `last_token`. Log-probabilities are of the logits as given. Logits with NaN,
+/// +infinity or nothing above -infinity mark the slot failed and give id 0.
 void sample(Context& ctx, const SampleArgs& args);
 
 }  // namespace ops

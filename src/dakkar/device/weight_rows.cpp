@@ -73,6 +73,9 @@ void decode_row(const PackedWeight& weight, int64_t n, std::span<float> to) {
 
 InputBlocks::InputBlocks(const TensorView& x, std::span<const int64_t> rows, float input_scale)
     : count_(static_cast<int64_t>(rows.size())), width_(x.dim(1)) {
+  if (width_ == 0) {
+    return;
+  }
   values_.resize(static_cast<size_t>(blocks() * width_ * kRows));
   std::vector<float> row(static_cast<size_t>(width_));
   for (int64_t r = 0; r < count_; ++r) {

@@ -101,7 +101,8 @@ Draw draw_greedy(std::span<const float> scores) {
   for (auto it = scores.begin(); it != scores.end(); ++it) {
     second = it == best ? second : std::max(second, *it);
   }
-  return {best - scores.begin(), *best - second};
+  // Two scores of -infinity, when everything is barred, have no gap.
+  return {best - scores.begin(), *best == second ? 0.0F : *best - second};
 }
 
 Draw draw_random(std::span<const float> scores, const SampleRow& row) {
