@@ -219,7 +219,7 @@ Value slice_string(Runtime& rt, const Value& object, const RangeObject& range) {
 }  // namespace
 
 Value get_attribute(Runtime& rt, const Value& object, std::string_view name) {
-  if (object.is_undefined()) {
+  if (object.is_undefined() && !is_dunder(name)) {
     return raise_undefined(rt, object);
   }
   const Value attribute = python_attribute(rt, object, name);

@@ -171,6 +171,15 @@ Evaluator::Flow Evaluator::execute_set_block(const Stmt& node) {
   return Flow::kNext;
 }
 
+// What a filter or call block gives must be text already.
+void Evaluator::write_text(const Value& value) {
+  if (value.is_string()) {
+    rt_.write(value.text());
+  } else if (!value.is_failed()) {
+    rt_.raise(fmt::format("expected str instance, {} found", type_name(value)));
+  }
+}
+
 Evaluator::Flow Evaluator::execute_filter_block(const Stmt& node) {
   enter(node.scope);
   rt_.open_buffer();
@@ -180,10 +189,7 @@ Evaluator::Flow Evaluator::execute_filter_block(const Stmt& node) {
     return flow;
   }
   const Value value = evaluate_filter(*node.filter, &text);
-  if (!value.is_failed()) {
-    const MarkedText shown = str_of(rt_, value);
-    rt_.write(shown);
-  }
+  write_text(value);
   return Flow::kNext;
 }
 
@@ -211,11 +217,7 @@ void Evaluator::execute_call_block(const Stmt& node) {
   if (caller.is_failed()) {
     return;
   }
-  const Value value = evaluate_call(*node.exprs[0], &caller);
-  if (!value.is_failed()) {
-    const MarkedText text = str_of(rt_, value);
-    rt_.write(text);
-  }
+  write_text(evaluate_call(*node.exprs[0], &caller));
 }
 
 void Evaluator::execute_generation(const Stmt& node) {

@@ -36,6 +36,7 @@ class Evaluator {
   Flow execute_set_block(const Stmt& node);
   Flow execute_filter_block(const Stmt& node);
   void execute_output(const Stmt& node);
+  void write_text(const Value& value);
   void execute_set(const Stmt& node);
   void execute_macro(const Stmt& node);
   void execute_call_block(const Stmt& node);

@@ -93,14 +93,12 @@ Value truncate(Runtime& rt, const Value& self, const Arguments& args) {
   if (length < end_size || leeway < 0) {
     return rt.raise(fmt::format("expected length >= {}, got {}", end_size, length));
   }
-  if (self.is_undefined()) {
+  const auto size = length_of(self);
+  if (size && *size - leeway <= length) {
     return self;
   }
   if (!self.is_string()) {
     return rt.raise(fmt::format("truncate needs a string, not '{}'", type_name(self)));
-  }
-  if (self.string().code_points() <= length + leeway) {
-    return self;
   }
   const MarkedText& text = self.text();
   MarkedText out = text.slice(0, byte_offset(text.bytes(), length - end_size));

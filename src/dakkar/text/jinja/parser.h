@@ -32,6 +32,11 @@ class Parser {
  private:
   using Names = std::initializer_list<std::string_view>;
   enum class Conditional { kAllowed, kForbidden };
+  /// Between square brackets: an index, or a whole slice of the object.
+  struct SubscriptItem {
+    const Expr* expr = nullptr;
+    bool is_slice = false;
+  };
 
   // Tokens.
   const Token& current() const { return tokens_[at_]; }
@@ -83,7 +88,7 @@ class Parser {
   const Expr* parse_filter_expression(const Expr* node);
   const Expr* parse_dot(const Expr* node);
   const Expr* parse_subscript(const Expr* node);
-  const Expr* parse_subscript_item(const Expr* node);
+  SubscriptItem parse_subscript_item(const Expr* node);
   bool parse_arguments(Expr* call);
   bool parse_argument(Expr* call);
   const Expr* parse_call(const Expr* callee);

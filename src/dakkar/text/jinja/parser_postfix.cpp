@@ -60,11 +60,12 @@ const Expr* Parser::parse_subscript(const Expr* node) {
     if (!parts.empty() && !expect_operator(",")) {
       return nullptr;
     }
-    const Expr* part = parse_subscript_item(node);
+    const SubscriptItem item = parse_subscript_item(node);
+    const Expr* part = item.expr;
     if (part == nullptr) {
       return nullptr;
     }
-    any_slice = any_slice || part->kind == ExprKind::kSlice;
+    any_slice = any_slice || item.is_slice;
     parts.push_back(part);
   }
   if (failed_ || !expect_operator("]")) {
@@ -82,13 +83,13 @@ const Expr* Parser::parse_subscript(const Expr* node) {
   return binary(ExprKind::kSubscript, line, node, finish(tuple));
 }
 
-const Expr* Parser::parse_subscript_item(const Expr* node) {
+Parser::SubscriptItem Parser::parse_subscript_item(const Expr* node) {
   const int32_t line = current().line;
   const Expr* start = nullptr;
   if (!at_operator(":")) {
     start = parse_expression();
     if (start == nullptr || !at_operator(":")) {
-      return start;
+      return {.expr = start, .is_slice = false};
     }
   }
   next();
@@ -99,11 +100,11 @@ const Expr* Parser::parse_subscript_item(const Expr* node) {
     step = parse_expression();
   }
   if (failed_) {
-    return nullptr;
+    return {};
   }
   Expr* slice = make(ExprKind::kSlice, line);
   slice->children = {node, start, stop, step};
-  return finish(slice);
+  return {.expr = finish(slice), .is_slice = true};
 }
 
 bool Parser::parse_argument(Expr* call) {
