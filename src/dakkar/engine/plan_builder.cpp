@@ -56,6 +56,7 @@ void append_places(GroupPlan& group, Sequence& sequence, SequencePlan& plan) {
 
 void append_sequence(GroupPlan& group, Sequence& sequence, int64_t rows) {
   SequencePlan plan;
+  plan.handle = sequence.handle;
   plan.slot = sequence.state->slot();
   plan.position = static_cast<int32_t>(sequence.position);
   plan.rows = static_cast<int32_t>(rows);

@@ -14,7 +14,7 @@ constexpr uint32_t kMagic = 0x314B4144;  // "DAK1"
 constexpr int32_t kMaxGrid = 4096;
 
 // Bytes that one sequence takes at least, so that counts are checked before memory is taken.
-constexpr int64_t kSequenceBytes = 25 + 15 * 4 + 8;
+constexpr int64_t kSequenceBytes = 33 + 15 * 4 + 8;
 
 class Writer final {
  public:
@@ -128,6 +128,7 @@ void put_group(Writer& out, const GroupPlan& group) {
   out.put(group.decodes);
   out.put(static_cast<uint32_t>(group.sequences.size()));
   for (const SequencePlan& sequence : group.sequences) {
+    out.put(sequence.handle);
     out.put(sequence.slot);
     out.put(sequence.position);
     out.put(sequence.rows);
@@ -147,6 +148,7 @@ void put_group(Writer& out, const GroupPlan& group) {
 
 SequencePlan get_sequence(Reader& in) {
   SequencePlan sequence;
+  sequence.handle = in.get<uint64_t>();
   sequence.slot = in.get<int32_t>();
   sequence.position = in.get<int32_t>();
   sequence.rows = in.get<int32_t>();

@@ -17,6 +17,7 @@ enum class Draw : uint8_t { kNo, kYes };
 
 /// One sequence's share of a step. Its lists are ranges of the group's arrays, in sequence order.
 struct SequencePlan {
+  uint64_t handle = 0;  ///< the request's number, for logs and tests
   int32_t slot = 0;
   int32_t position = 0;     ///< absolute position of its first row
   int32_t rows = 0;         ///< tokens of this step, at least 1

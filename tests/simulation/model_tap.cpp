@@ -1,0 +1,79 @@
+#include "simulation/model_tap.h"
+
+#include <utility>
+
+namespace dak {
+namespace {
+
+class TappedModel final : public Model {
+ public:
+  TappedModel(std::unique_ptr<Model> model, ModelTap& tap) : model_(std::move(model)), tap_(tap) {}
+
+  const CacheSpec& cache_spec() const override { return model_->cache_spec(); }
+  int64_t vocab() const override { return model_->vocab(); }
+  bool has_mtp() const override { return model_->has_mtp(); }
+  int64_t weight_bytes() const override { return model_->weight_bytes(); }
+  int64_t workspace_bytes(const StepLimits& limits) const override {
+    return model_->workspace_bytes(limits);
+  }
+  void draft(Context& ctx, const DraftBatch& batch) const override { model_->draft(ctx, batch); }
+
+  ForwardOutput forward(Context& ctx, const StepBatch& batch, HiddenOutput hidden) const override {
+    const ForwardOutput out = model_->forward(ctx, batch, hidden);
+    ctx.stream.synchronize();
+    TappedForward seen;
+    for (int64_t s = 0; s < batch.logit_count.read(); ++s) {
+      const float* row = out.logits.rows(s, 1).as<float>();
+      seen.logits.emplace_back(row, row + vocab());
+    }
+    for (int64_t b = 0; b < batch.table.sequences.read(); ++b) {
+      seen.states.push_back(snapshot(batch, b));
+    }
+    tap_.note(std::move(seen));
+    return out;
+  }
+
+ private:
+  [[nodiscard]] StateSnapshot snapshot(const StepBatch& batch, int64_t b) const {
+    const SlotHeader& header = batch.table.headers[batch.table.slot[b]];
+    StateSnapshot state{.position = header.position, .base = header.base, .blocks = {}};
+    const int64_t layers = tap_.wants_state(header.position) ? cache_spec().state_layers : 0;
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      const std::byte* block =
+          batch.arena + batch.state_offsets[b * cache_spec().state_layers + layer];
+      state.blocks.insert(state.blocks.end(), block, block + cache_spec().state_layer_bytes);
+    }
+    return state;
+  }
+
+  std::unique_ptr<Model> model_;
+  ModelTap& tap_;
+};
+
+}  // namespace
+
+ModelLoader ModelTap::wrap(ModelLoader loader) {
+  return [this,
+          loader = std::move(loader)](const ModelLoadArgs& args) -> Result<std::unique_ptr<Model>> {
+    Result<std::unique_ptr<Model>> model = loader(args);
+    if (!model.has_value() || args.rank != 0) {
+      return model;
+    }
+    return std::make_unique<TappedModel>(std::move(*model), *this);
+  };
+}
+
+TappedForward ModelTap::take() {
+  std::lock_guard lock(mutex_);
+  check(!passes_.empty(), "a step ran without a forward pass");
+  TappedForward first = std::move(passes_.front());
+  passes_.erase(passes_.begin());
+  return first;
+}
+
+void ModelTap::note(TappedForward forward) {
+  std::lock_guard lock(mutex_);
+  passes_.push_back(std::move(forward));
+}
+
+}  // namespace dak

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "dakkar/engine/model_loader.h"
+
+namespace dak {
+
+/// One sequence's state blocks as they lay in the arena after a step, layer after layer.
+struct StateSnapshot {
+  int64_t position = 0;  ///< tokens that the state stands for
+  int64_t base = 0;      ///< `SlotHeader::base`
+  std::vector<std::byte> blocks;
+};
+
+/// What one forward pass showed.
+struct TappedForward {
+  std::vector<std::vector<float>> logits;  ///< one row per drawing sequence
+  std::vector<StateSnapshot> states;       ///< one per sequence; empty blocks where not wanted
+};
+
+/// Listens to the forward passes of rank 0: the logits of every drawn row, and the states of
+/// sequences that have come to one of the wanted positions.
+class ModelTap final {
+ public:
+  explicit ModelTap(std::set<int64_t> state_positions)
+      : state_positions_(std::move(state_positions)) {}
+
+  /// `loader`, whose models tell this tap what they do; the tap outlives them.
+  [[nodiscard]] ModelLoader wrap(ModelLoader loader);
+  /// Takes the oldest pass that was not taken yet.
+  [[nodiscard]] TappedForward take();
+
+  [[nodiscard]] bool wants_state(int64_t position) const {
+    return state_positions_.contains(position);
+  }
+  void note(TappedForward forward);
+
+ private:
+  const std::set<int64_t> state_positions_;
+  std::mutex mutex_;
+  std::vector<TappedForward> passes_;
+};
+
+}  // namespace dak
