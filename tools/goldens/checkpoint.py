@@ -6,8 +6,12 @@ import shutil
 
 from safetensors.numpy import save_file
 
-from goldens.initial import Initial
+from goldens.initial import TIME_STEP_MIN, Initial
 
+
+# Root mean squares at which a static scale clips: where halving the scale changes most.
+CLIPS = {"in_proj": 1.3, "out_proj": 1.3, "up_proj": 1.3, "down_proj": 3.0, "k_proj": 1.0,
+         "v_proj": 1.2}
 WORDS = {"M": "mamba", "E": "moe", "*": "attention", "-": "mlp"}
 TOKENIZER = {
     "bos_token": "<s>", "eos_token": "<|im_end|>", "unk_token": "<unk>", "pad_token": "<unk>",
@@ -34,13 +38,18 @@ def model_config(design):
         "num_key_value_heads": s.Hkv, "num_logits_to_keep": 1, "pad_token_id": 0,
         "rescale_prenorm_residual": True, "residual_in_fp32": False, "sliding_window": None,
         "ssm_state_size": s.N, "tie_word_embeddings": False, "time_step_floor": 0.0001,
-        "time_step_max": 0.1, "time_step_min": 0.001, "use_bias": False, "use_cache": True,
+        "time_step_max": 0.1, "time_step_min": TIME_STEP_MIN, "use_bias": False, "use_cache": True,
         "use_conv_bias": True, "use_mamba_kernels": True, "vocab_size": s.V,
     }
     config |= SPELLINGS[design.name.split("_")[0]](design)
     if design.quantized and design.bf16_layers:
         config["quantization_config"] = quantization_config(design)
     return config
+
+
+def clip(design, scale_name):
+    module = scale_name.split(".")[-2]
+    return design.clips.get(module, CLIPS.get(module, 1.0))
 
 
 def moe_fields(design):
@@ -162,7 +171,7 @@ def write(design, folder, data):
     """Writes the checkpoint; `data` is tests/data, where the tokenizer and template come from."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = Initial(design).tensors
+    tensors = Initial(design).calibrated(lambda name: clip(design, name))
     save_tensors(folder, tensors, design.shards)
     dump(folder / "config.json", model_config(design))
     dump(folder / "generation_config.json", GENERATION)

@@ -58,7 +58,8 @@ class Model:
     def _noise(self, x):
         if not self.rules.jitter:
             return x
-        return x * (1.0 + self.rules.jitter * self.random.standard_normal(np.shape(x)))
+        size = np.sqrt((x * x).mean(-1, keepdims=True))
+        return x + self.rules.jitter * size * self.random.standard_normal(np.shape(x))
 
     def product(self, prefix, x):
         """x W^T with f32 accumulators: not rounded yet."""

@@ -9,7 +9,7 @@ from goldens.model import Model, State
 LENGTH = 310
 CUT = 128
 MANDATORY = (0, 1, 2, 3, 126, 127, 128, 129, 255, 256, 257, LENGTH - 2, LENGTH - 1)
-SSM_STRIDE = 8
+SSM_STRIDE = 16
 
 
 @dataclasses.dataclass
@@ -41,14 +41,16 @@ def relative(a, b):
     return np.linalg.norm(a - b, axis=-1) / np.linalg.norm(b, axis=-1)
 
 
-def golden(run_, shape, ids, positions):
-    """The tensors of one golden, without the numerics' prefix; see tests/data/goldens/README.md."""
-    at, drafts_at = positions
-    kept = {"ids": np.asarray(ids, np.int32), "positions": np.asarray(at, np.int32),
-            "logits": run_.logits[at]}
+def golden(run_, shape, ids, rows):
+    """The tensors of one golden, without the numerics' prefix; see tests/data/goldens/README.md.
+
+    `rows` are the kept rows of the logits and, with an MTP head, those of its drafts.
+    """
+    kept = {"ids": np.asarray(ids, np.int32), "positions": np.asarray(rows[0], np.int32),
+            "logits": run_.logits[rows[0]]}
     if run_.drafts is not None:
-        kept |= {"mtp_positions": np.asarray(drafts_at, np.int32),
-                 "mtp_logits": run_.drafts[drafts_at]}
+        kept |= {"mtp_positions": np.asarray(rows[1], np.int32),
+                 "mtp_logits": run_.drafts[rows[1]]}
     for suffix, state in ((f"_at_{CUT}", run_.cut), ("", run_.end)):
         for i, letter in enumerate(shape.pattern):
             if letter == "M":

@@ -4,9 +4,10 @@ import copy
 
 import numpy as np
 
+from goldens.initial import is_loud
 from goldens.model import Model, State
 
-CANDIDATES = 48
+CANDIDATES = 40
 
 
 class Search:
@@ -17,16 +18,30 @@ class Search:
         self.model = Model(shape, weights, rules)
         self.random = np.random.default_rng(seed)
 
-    def prompt(self, length, margin):
-        """`length` ids whose margins are all at least `margin`; fails if a position has none."""
+    def prompt(self, length, margin, close_every=0, loud_at=()):
+        """`length` ids whose margins are all at least `margin`; fails if a position has none.
+
+        With `close_every` every so many tokens the allowed token nearest to a tie is taken, for
+        each router in turn: there a small change of the router's bias shows. The positions
+        `loud_at` get tokens with a large embedding.
+        """
         state, ids, last = State(), [], None
         for position in range(length):
-            rivals = self.random.choice(self.shape.V, CANDIDATES, replace=False)
-            ahead = np.minimum.reduce(self._margins(rivals, state, last), initial=1.0)
-            good = np.flatnonzero(np.broadcast_to(ahead, CANDIDATES) >= margin)
+            close = close_every and position % close_every == close_every - 1
+            count = self.shape.V if close else CANDIDATES
+            rivals = self.random.permutation(self.shape.V)
+            rivals = rivals[is_loud(rivals)] if position in loud_at else rivals
+            rivals = rivals[:count]
+            margins = self._margins(rivals, state, last)
+            ahead = np.broadcast_to(np.minimum.reduce(margins, initial=1.0), len(rivals))
+            good = np.flatnonzero(ahead >= margin)
             if not len(good):
                 raise ValueError(f"no candidate keeps the margin at position {position}")
-            ids.append(int(rivals[good[0]]))
+            pick = good[0]
+            if margins and close:
+                router = margins[position // close_every % len(margins)]
+                pick = good[np.argmin(router[good])]
+            ids.append(int(rivals[pick]))
             last = self._extend(ids[-1], state, last)
         return np.array(ids, np.int32)
 
