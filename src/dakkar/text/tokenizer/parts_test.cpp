@@ -98,6 +98,7 @@ TEST(PatternTest, RubysMeaningsAreKept) {
   EXPECT_THAT(pieces(R"(\h+)", "xff "), ElementsAre("x", "ff", " "));
   EXPECT_THAT(pieces(R"((?m:a.b))", "a\nb"), ElementsAre("a\nb"));
   EXPECT_THAT(pieces(R"(^b)", "a\nb"), ElementsAre("a\n", "b"));
+  EXPECT_THAT(pieces("[a[bc]d]+", "xabcdx"), ElementsAre("x", "abcd", "x"));
   EXPECT_THAT(pieces("\\s", "\xE1\xA0\x8E"), ElementsAre("\xE1\xA0\x8E"));  // U+180E is no space
   EXPECT_THAT(pieces("\xC3\xA9{2}+x", "\xC3\xA9\xC3\xA9x"), ElementsAre("\xC3\xA9\xC3\xA9x"));
 }
@@ -105,6 +106,7 @@ TEST(PatternTest, RubysMeaningsAreKept) {
 TEST(PatternTest, ConstructsWithoutCounterpartAreNamed) {
   EXPECT_THAT(refusal("[a&&b]"), HasSubstr("intersection"));
   EXPECT_THAT(refusal("[[:alpha:]]"), HasSubstr("class inside"));
+  EXPECT_THAT(refusal(std::string(100'000, '[')), HasSubstr("class inside"));
   EXPECT_THAT(refusal(R"(\y)"), HasSubstr(R"(\y)"));
   EXPECT_THAT(refusal("(?~a)"), HasSubstr("group"));
   EXPECT_THAT(refusal("a(?i)b"), HasSubstr("option"));

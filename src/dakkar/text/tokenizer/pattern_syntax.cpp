@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kNotSpaceRanges =
     R"(\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff})"
     R"(\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
+constexpr int kMaxClassDepth = 8;
 constexpr std::string_view kHexDigitRanges = "0-9a-fA-F";
 
 bool is_digit(char c) {
@@ -311,10 +312,29 @@ class Translator final {
     return {};
   }
 
+  /// A class inside a class adds its members, so they can stand without brackets.
+  Status inner_class() {
+    ++at_;
+    if (sees("^") || sees(":") || ++class_depth_ > kMaxClassDepth) {
+      return refuse("this kind of class inside a class");
+    }
+    while (at_ < source_.size() && source_[at_] != ']') {
+      if (const Status done = class_item(); !done) {
+        return done;
+      }
+    }
+    if (at_ == source_.size()) {
+      return refuse("a class that is not closed");
+    }
+    --class_depth_;
+    ++at_;
+    return {};
+  }
+
   Status class_item() {
     const char c = source_[at_];
     if (c == '[') {
-      return refuse("a class inside a class");
+      return inner_class();
     }
     if (sees("&&")) {
       return refuse("an intersection of classes");
@@ -344,7 +364,8 @@ class Translator final {
   std::string_view source_;
   size_t at_ = 0;
   std::string out_;
-  size_t atom_ = 0;             // where in out_ the element that a quantifier would repeat begins
+  size_t atom_ = 0;  // where in out_ the element that a quantifier would repeat begins
+  int class_depth_ = 0;
   std::vector<size_t> groups_;  // where in out_ the open groups begin
 };
 

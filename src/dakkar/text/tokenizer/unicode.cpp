@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include <utf8proc.h>
 
@@ -37,15 +38,18 @@ void append_decomposed(char32_t c, NormalForm form, std::vector<utf8proc_int32_t
 
 /// Sorts each run of combining marks by class, keeping the order inside a class.
 void order_marks(std::vector<utf8proc_int32_t>& text) {
-  const auto by_class = [](utf8proc_int32_t a, utf8proc_int32_t b) {
-    return combining_class(a) < combining_class(b);
-  };
+  std::vector<std::pair<uint64_t, utf8proc_int32_t>> run;  // class and place, then the mark
   auto begin = text.begin();
   while (begin != text.end()) {
     begin = std::find_if(begin, text.end(), [](auto c) { return combining_class(c) != 0; });
     const auto end =
         std::find_if(begin, text.end(), [](auto c) { return combining_class(c) == 0; });
-    std::stable_sort(begin, end, by_class);
+    run.clear();
+    for (auto mark = begin; mark != end; ++mark) {
+      run.emplace_back(uint64_t{combining_class(*mark)} << 32 | run.size(), *mark);
+    }
+    std::sort(run.begin(), run.end());
+    std::transform(run.begin(), run.end(), begin, [](const auto& mark) { return mark.second; });
     begin = end;
   }
 }
