@@ -1,7 +1,7 @@
 """Static activation scales, measured as a calibration run would, then set well below the maximum.
 
-A scale that clips often is what makes a wrong scale visible: e4m3 is a floating format, so halving a
-scale that never clips changes almost nothing.
+A scale that clips often is what makes a wrong scale visible: e4m3 is a floating format, so halving
+a scale that never clips changes almost nothing.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""Random weights of a tiny checkpoint, every tensor on its own seed, all values in the stored dtype.
+"""Random weights of a tiny checkpoint: every tensor on its own seed, in the stored dtype.
 
 A gain multiplies the standard deviation that would give unit output for unit input; `Design.gains`
-overrides one by the last part of its name (`q_proj`) or by a longer tail (`shared_experts.down_proj`).
+overrides one by its name in GAINS.
 """
 
 import zlib
@@ -31,7 +31,7 @@ SHARED_SIZES = (1.0, 4.0, 1.0, 1.0, 0.08)
 
 
 def is_loud(ids):
-    """Tokens whose embedding is larger, so that roundings in the mixers matter less in their rows."""
+    """Tokens with a larger embedding: roundings in the mixers matter less in their rows."""
     return np.asarray(ids) % 4 == 3
 
 
@@ -65,8 +65,8 @@ class Initial:
     def vector(self, name, size, scale=1.0):
         """A norm's weight: around `scale`, a few channels negative."""
         random = self.random(name)
-        values = scale * random.uniform(0.6, 1.4, size) * np.where(random.random(size) < 0.05, -1.0, 1.0)
-        self.store(name, values)
+        values = scale * random.uniform(0.6, 1.4, size)
+        self.store(name, values * np.where(random.random(size) < 0.05, -1.0, 1.0))
 
     def normal(self, name, rows, columns, gain):
         return self.random(name).standard_normal((rows, columns)) * gain / np.sqrt(columns)
@@ -89,7 +89,8 @@ class Initial:
             self.moe(prefix, quantized)
         else:
             form = "nvfp4" if quantized else "bf16"
-            self.up_down(prefix, (self.s.H, self.design.F), form, (1 / self.size, self.gain("mlp")))
+            gains = (1 / self.size, self.gain("mlp"))
+            self.up_down(prefix, (self.s.H, self.design.F), form, gains)
 
     def mamba(self, prefix, quantized):
         s = self.s
@@ -136,7 +137,8 @@ class Initial:
         s, d = self.s, self.design
         self.store(prefix + ".gate.weight",
                    self.normal(prefix + ".gate", s.E, s.H, self.gain("gate") / self.size))
-        bias = self.random(prefix + ".bias").permutation(np.linspace(-1, 1, s.E)) * self.gain("bias")
+        steps = np.linspace(-1, 1, s.E)
+        bias = self.random(prefix + ".bias").permutation(steps) * self.gain("bias")
         self.store(prefix + ".gate.e_score_correction_bias", bias, np.float32)
         width = s.Z or s.H
         if s.Z:
@@ -148,7 +150,8 @@ class Initial:
         for e in range(s.E):
             form = "nvfp4" if quantized else "bf16"
             size = 1.0 if s.Z else self.size
-            self.up_down(f"{prefix}.experts.{e}", (width, d.I), form, (1 / size, self.gain("experts")))
+            gains = (1 / size, self.gain("experts"))
+            self.up_down(f"{prefix}.experts.{e}", (width, d.I), form, gains)
         form = self.mamba_form() if quantized else "bf16"
         gains = (self.shared / self.size, self.gain("shared_experts") / self.shared**2)
         self.up_down(prefix + ".shared_experts", (s.H, d.S), form, gains)

@@ -1,8 +1,8 @@
 """A float64 token-by-token model of the family and its MTP head, independent of any library.
 
-`Rules` say where values are rounded: nowhere (the *f32* numerics, computed here in float64) or where
-the shipped numerics round (model.md 2.6 and 4.3, 4.4). The remaining switches of `Rules` are other
-correct placements of a rounding; they exist to measure how far correct pipelines may differ.
+`Rules` say where values are rounded: nowhere (the *f32* numerics, computed here in float64) or
+where the shipped numerics round (model.md 2.6, 4.3 and 4.4). The remaining switches of `Rules` are
+other correct placements of a rounding; they exist to measure how far correct pipelines may differ.
 Sections in comments are those of model.md.
 """
 

@@ -74,7 +74,8 @@ def check(design, data):
             if value.dtype == np.float32:
                 off = record.relative(fresh[name].reshape(len(value), -1),
                                       value.reshape(len(value), -1)).max()
-                judge.require(off <= bound, f"{design.name}: {numerics}.{name} is off by {off:.1e}")
+                where = f"{design.name}: {numerics}.{name}"
+                judge.require(off <= bound, f"{where} is off by {off:.1e}")
 
 
 def check_files(design, folder, data):
@@ -88,7 +89,7 @@ def check_files(design, folder, data):
 
 
 class Seen:
-    """One prompt's run, what wrong weights or scales do to it, and where correct roundings agree."""
+    """One prompt's run, what wrong weights or scales do to it, where correct roundings agree."""
 
     def __init__(self, subject, numerics, ids):
         self.numerics, self.ids = numerics, ids

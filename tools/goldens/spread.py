@@ -1,4 +1,4 @@
-"""How far apart correct shipped pipelines are: the same prompt under other placements of roundings."""
+"""How far apart correct shipped pipelines are: one prompt, other placements of roundings."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ MIXTURES = 10
 
 
 def variants(base):
-    """Each switch alone, each tp with bf16 partial sums, and random mixtures; all with f32 noise."""
+    """Each switch alone, tp with bf16 partial sums, and random mixtures; all with f32 noise."""
     found = [dataclasses.replace(base, jitter=JITTER, seed=seed) for seed in range(2)]
     for name in SWITCHES:
         found.append(_flipped(base, [name], 1, len(found)))
