@@ -79,6 +79,7 @@ void step_case(CaseRun& run, void (*op)(Context&, const StepArgs&)) {
   SequenceTable table = opened_table(run);
   std::vector<int32_t> ids(kTokens, 9);
   ids[0] = -1;
+  ids[kTokens - 1] = -1;
   const StepArgs args{
       .table = table, .ids = run.rig().ints(ids), .tokens = run.count(kTokens, kFewerTokens)};
   run.compare("ids", args.ids, 0.0);
