@@ -10,6 +10,8 @@ PORT ?= 8000
 
 DAKKAR := build/release/dakkar
 TIMED := tools/timed.sh
+# A newcomer's compiler may warn of something new; in CI a warning is an error.
+CONFIGURE := cmake --log-level=WARNING -DDAKKAR_WERROR=$(if $(CI),ON,OFF) --preset
 
 .PHONY: help packages build serve test test-build lint tidy format soak clean
 
@@ -21,7 +23,7 @@ packages: ## Install the missing system packages (Debian 12, Ubuntu 24.04)
 
 build: ## Build the product, without tests: build/release/dakkar
 	@tools/install_packages.sh product
-	@$(TIMED) configure cmake --preset release --log-level=WARNING
+	@$(TIMED) configure $(CONFIGURE) release
 	@$(TIMED) build cmake --build build/release -j $(JOBS)
 
 serve: build ## Build, then serve MODEL (a committed checkpoint) on HOST:PORT
@@ -34,7 +36,7 @@ test: test-build ## Build with tests, then run every test that needs no PyPI pac
 
 test-build:
 	@tools/install_packages.sh product tests
-	@$(TIMED) configure cmake --preset test --log-level=WARNING
+	@$(TIMED) configure $(CONFIGURE) test
 	@$(TIMED) build cmake --build build/test -j $(JOBS)
 
 lint: ## Check format, the tidy rules, and clang-tidy on what changed most of the meaning

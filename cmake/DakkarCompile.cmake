@@ -12,7 +12,8 @@ if(DAKKAR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${DAKKAR_CCACHE})
 endif()
 
-option(DAKKAR_WERROR "Treat warnings as errors: for those who work on Dakkar, whose compilers we know" OFF)
+# For those who work on Dakkar, whose compilers we know; CI sets it too.
+option(DAKKAR_WERROR "Treat warnings as errors" OFF)
 
 add_library(dakkar_flags INTERFACE)
 target_compile_options(dakkar_flags INTERFACE
