@@ -31,7 +31,7 @@ packages_of() {
         libexpected-dev libspdlog-dev libfmt-dev libcli11-dev libyaml-cpp-dev \
         prometheus-cpp-dev libpcre2-dev libutf8proc-dev zlib1g-dev ;;
     tests) echo libgtest-dev libgmock-dev python3 git ;;
-    lint) echo clang-format "$(clang_tidy_package)" python3 git ;;
+    lint) echo clang-format-14 "$(clang_tidy_package)" python3 git ;;
     ci) echo clang-19 lld-19 libclang-rt-19-dev python3-venv curl ccache ;;
     *) echo "install_packages.sh: no set is named '$1'" >&2 && exit 2 ;;
   esac
