@@ -39,7 +39,7 @@ test-build:
 	@$(TIMED) configure $(CONFIGURE) test
 	@$(TIMED) build cmake --build build/test -j $(JOBS)
 
-lint: ## Check format, the tidy rules, and clang-tidy on what changed most of the meaning
+lint: ## Check format, the tidy rules and clang-tidy's chosen checks
 	@tools/install_packages.sh product tests lint
 	@$(TIMED) clang-format tools/format.sh --check
 	@$(TIMED) tidy python3 tools/tidy.py
