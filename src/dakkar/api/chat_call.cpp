@@ -12,11 +12,10 @@ ChatCall::ChatCall(ChatCallArgs args, ReplyInfo reply, int64_t prompt_tokens)
 }
 
 ChatCall::~ChatCall() {
-  for (Choice& choice : choices_) {
+  for (const Choice& choice : choices_) {
     if (!choice.done) {
       record_end(choice, FinishReason::kAbort);
     }
-    release(choice);
   }
 }
 
@@ -30,7 +29,7 @@ Result<std::unique_ptr<ChatCall>> ChatCall::start(PreparedCall prepared, ChatCal
   call->choices_.reserve(prepared.choices.size());
   for (PreparedCall::Choice& choice : prepared.choices) {
     if (const Status status = call->submit(std::move(choice)); !status) {
-      call->abandon();
+      call->choices_.clear();
       return fail(status.error());
     }
   }
@@ -53,22 +52,6 @@ Status ChatCall::submit(PreparedCall::Choice choice) {
   running.stream = std::move(*stream);
   choices_.push_back(std::move(running));
   return {};
-}
-
-/// A stream may only die when the engine has let go of it, which `cancel` makes sure of also for
-/// streams that have ended.
-void ChatCall::release(Choice& choice) {
-  if (choice.stream != nullptr) {
-    args_.engine->cancel(choice.stream->handle());
-    choice.stream.reset();
-  }
-}
-
-void ChatCall::abandon() {
-  for (Choice& choice : choices_) {
-    release(choice);
-  }
-  choices_.clear();
 }
 
 void ChatCall::note_times(Choice& choice, const GenerationEvent& event) {

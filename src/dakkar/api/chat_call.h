@@ -67,8 +67,6 @@ class ChatCall final {
   void record_end(const Choice& choice, FinishReason reason) const;
   void echo_only(std::string& out);
   void fail_all(Error error, std::string& out);
-  void release(Choice& choice);
-  void abandon();
 
   ChatCallArgs args_;
   const ReplyMode mode_;

@@ -19,9 +19,9 @@ struct ChatStreamArgs {
   const Tokenizer* tokenizer = nullptr;  ///< null: no text, ids only
   int64_t choice = 0;
   SkipSpecialTokens skip = SkipSpecialTokens::kYes;
-  std::vector<std::string> stop_strings;
-  std::vector<TokenId> client_stop_ids;  ///< the ones that `stop_reason` names
-  bool include_stop = false;             ///< the stop string or token stays in the text
+  std::vector<std::string> stop_strings = {};
+  std::vector<TokenId> client_stop_ids = {};  ///< the ones that `stop_reason` names
+  bool include_stop = false;                  ///< the stop string or token stays in the text
   bool logprobs = false;
 };
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <fmt/core.h>
+#include "dakkar/api/template_input.h"
 
 namespace dak {
 namespace {
@@ -26,13 +26,11 @@ class CheckpointText::Parts final {
  public:
   std::optional<Tokenizer> tokenizer;
   std::optional<TokenizerBytes> bytes;
+  std::optional<ChatTemplates> templates;
+  std::optional<jinja::ClockTime> clock;
 };
 
 CheckpointText::CheckpointText() : parts_(std::make_unique<Parts>()) {}
-CheckpointText::CheckpointText(Tokenizer tokenizer) : CheckpointText() {
-  parts_->tokenizer.emplace(std::move(tokenizer));
-  parts_->bytes.emplace(*parts_->tokenizer);
-}
 CheckpointText::CheckpointText(CheckpointText&& other) noexcept = default;
 CheckpointText& CheckpointText::operator=(CheckpointText&& other) noexcept = default;
 CheckpointText::~CheckpointText() = default;
@@ -45,16 +43,71 @@ const TokenBytes* CheckpointText::token_bytes() const {
   return parts_->bytes ? &*parts_->bytes : nullptr;
 }
 
-bool CheckpointText::has_chat_template() const {
-  return false;
+const ChatTemplate* CheckpointText::chat_template() const {
+  return parts_->templates ? &parts_->templates->main : nullptr;
+}
+
+Result<CheckpointText> CheckpointText::load(const std::filesystem::path& folder,
+                                            const CheckpointTextOptions& options) {
+  CheckpointText text;
+  std::error_code ignored;
+  if (std::filesystem::exists(folder / "tokenizer.json", ignored)) {
+    Result<Tokenizer> tokenizer = Tokenizer::load(folder / "tokenizer.json");
+    if (!tokenizer) {
+      return fail(tokenizer.error());
+    }
+    text.parts_->tokenizer.emplace(std::move(*tokenizer));
+    text.parts_->bytes.emplace(*text.parts_->tokenizer);
+  }
+  auto templates = load_chat_template(folder);
+  if (!templates) {
+    return fail(templates.error());
+  }
+  text.parts_->templates = std::move(*templates);
+  if (!options.template_time.empty()) {
+    const Result<jinja::ClockTime> clock = parse_clock(options.template_time);
+    if (!clock) {
+      return fail_in("--template-time", clock.error());
+    }
+    text.parts_->clock = *clock;
+  }
+  return text;
+}
+
+Result<RenderedPrompt> CheckpointText::render(const ChatPrompt& chat) const {
+  if (tokenizer() == nullptr) {
+    return fail(ErrorCode::kInvalidArgument,
+                "this model has no tokenizer: use /v1/completions with a prompt of token ids",
+                "messages");
+  }
+  if (chat_template() == nullptr) {
+    return fail(ErrorCode::kInvalidArgument,
+                "this model has no chat template: use /v1/completions with a prompt instead",
+                "messages");
+  }
+  TemplateInput input;
+  if (const Status status = fill_template_input(chat, *chat_template(), input); !status) {
+    return fail(status.error());
+  }
+  input.clock = parts_->clock.value_or(local_clock());
+  return chat_template()->render(input);
 }
 
 Result<EncodedPrompt> CheckpointText::encode_chat(const ChatPrompt& chat, PromptStart start) const {
-  (void)chat;
-  (void)start;
-  return fail(ErrorCode::kInvalidArgument,
-              "this model has no chat template: use /v1/completions with a prompt instead",
-              "messages");
+  Result<RenderedPrompt> rendered = render(chat);
+  if (!rendered) {
+    return fail(rendered.error());
+  }
+  const std::vector<TextSpan> spans = rendered->text_spans();
+  Result<std::vector<TokenId>> ids = tokenizer()->encode_spans(spans, special_of(start));
+  if (!ids) {
+    return fail(ErrorCode::kInvalidArgument, ids.error().message, "messages");
+  }
+  if (ids->empty()) {
+    return fail(ErrorCode::kInvalidArgument, "messages render to a prompt without tokens",
+                "messages");
+  }
+  return EncodedPrompt{.ids = std::move(*ids), .text = std::move(rendered->text)};
 }
 
 Result<EncodedPrompt> CheckpointText::encode_text(const std::string& text,

@@ -25,9 +25,9 @@ namespace {
 
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n"
-    "connection: close\r\ncontent-length: 117\r\n\r\n"
-    R"({"error":{"message":"too many connections: try again later","type":"ServiceUnavailableError",)"
-    R"("param":null,"code":503}})";
+    "connection: close\r\ncontent-length: 118\r\n\r\n"
+    R"({"error":{"message":"too many connections: try again later",)"
+    R"("type":"ServiceUnavailableError","param":null,"code":503}})";
 
 asio::awaitable<void> run_session(SessionHost& host, tcp::socket socket) {
   Session session(host, std::move(socket));

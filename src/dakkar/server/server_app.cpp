@@ -290,7 +290,7 @@ HttpReply ServerApp::answer_models(const HttpRequest& request) const {
 
 HttpReply ServerApp::answer_metrics() {
   if (const Served* served = state_.served()) {
-    metrics_.scrape(served->engine->stats());
+    metrics_.scrape(served->engine->stats(), served->before);
   }
   return {.status = 200,
           .content_type = "text/plain; version=0.0.4; charset=utf-8",

@@ -53,7 +53,7 @@ void ServerMetrics::raise(MetricCounter counter, int64_t total) {
   }
 }
 
-void ServerMetrics::scrape(const EngineStats& stats) {
+void ServerMetrics::scrape(const EngineStats& stats, const EngineStats& before) {
   const std::lock_guard lock(mutex_);
   const auto gauge = [&](std::string name, std::string help, double value) {
     registry_.gauge({.name = std::move(name), .help = std::move(help), .labels = {}}).set(value);
@@ -69,13 +69,17 @@ void ServerMetrics::scrape(const EngineStats& stats) {
         static_cast<double>(stats.waiting));
   gauge(prefix_ + "kv_cache_usage_perc", "Share of KV pages in use, 0 to 1", pages);
   gauge(prefix_ + "gpu_cache_usage_perc", "As kv_cache_usage_perc, for older dashboards", pages);
-  counter(prefix_ + "prompt_tokens_total", "Prompt tokens computed", stats.prompt_tokens);
-  counter(prefix_ + "generation_tokens_total", "Tokens generated", stats.generated_tokens);
+  counter(prefix_ + "prompt_tokens_total", "Prompt tokens computed",
+          stats.prompt_tokens - before.prompt_tokens);
+  counter(prefix_ + "generation_tokens_total", "Tokens generated",
+          stats.generated_tokens - before.generated_tokens);
   counter(prefix_ + "num_preemptions_total", "Sequences that gave up their memory for others",
-          stats.preemptions);
-  counter("dakkar:engine_steps_total", "Steps of the engine", stats.steps);
-  counter("dakkar:requests_admitted_total", "Choices that the engine took", stats.admitted);
-  counter("dakkar:requests_refused_total", "Choices that the engine refused", stats.refused);
+          stats.preemptions - before.preemptions);
+  counter("dakkar:engine_steps_total", "Steps of the engine", stats.steps - before.steps);
+  counter("dakkar:requests_admitted_total", "Choices that the engine took",
+          stats.admitted - before.admitted);
+  counter("dakkar:requests_refused_total", "Choices that the engine refused",
+          stats.refused - before.refused);
   const auto slots = [&](std::string kind, int64_t value) {
     registry_
         .gauge({.name = "dakkar:ssm_state_slots",

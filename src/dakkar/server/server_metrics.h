@@ -31,8 +31,9 @@ class ServerMetrics final {
   /// Notes a request that was refused because the queue was full.
   void rejected() { rejections_.add(); }
 
-  /// Brings gauges and counters up to date with the engine.
-  void scrape(const EngineStats& stats);
+  /// Brings gauges and counters up to date with the engine; counters leave out what it had done
+  /// `before`.
+  void scrape(const EngineStats& stats, const EngineStats& before);
 
   /// A line for people about the time since the last call; empty when nothing happened.
   [[nodiscard]] std::string status_line(const EngineStats& stats);

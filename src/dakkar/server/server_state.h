@@ -17,6 +17,7 @@ struct Served {
   Engine* engine = nullptr;
   const CheckpointText* text = nullptr;
   const ServedModel* model = nullptr;
+  EngineStats before;  ///< what the engine had done before the first request; metrics leave it out
 };
 
 /// Whether and why the server can answer requests.

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -33,6 +35,12 @@ struct SessionHost {
   std::atomic<int64_t> active_calls = 0;
   std::atomic<int64_t> connections = 0;
 };
+
+/// What a connection is told before its real reply: go on sending, or that it is still worked on.
+inline constexpr std::string_view kInterimReply = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A clock's duration of so many seconds.
+[[nodiscard]] std::chrono::steady_clock::duration duration_of(double seconds);
 
 /// Lets a coroutine of the I/O thread sleep until it is called or a time is reached.
 class Signal final {

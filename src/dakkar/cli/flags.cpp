@@ -1,0 +1,298 @@
+#include "dakkar/cli/flags.h"
+
+#include <CLI/CLI.hpp>
+
+#include "dakkar/server/version.h"
+
+namespace dak {
+namespace {
+
+constexpr auto kTopHelp =
+    "Dakkar serves NVIDIA's Nemotron-H family of language models behind an OpenAI-compatible API.\n"
+    "\n"
+    "Examples:\n"
+    "  dakkar serve ~/models/Nemotron-Nano-v2          a folder in Hugging Face layout ...\n"
+    "  dakkar serve nvidia/NVIDIA-Nemotron-Nano-9B-v2  ... or an id in the local Hugging Face "
+    "cache\n"
+    "  dakkar chat MODEL                               talk to it here, without a server\n"
+    "  dakkar inspect MODEL                            what is in it, what memory it takes\n";
+
+constexpr auto kServeHelp =
+    "Serve a model over HTTP: /v1/chat/completions, /v1/completions, /v1/models, /tokenize, "
+    "/health,\n"
+    "/metrics and more. The socket opens at once; /readyz turns 200 when the model answers.\n"
+    "\n"
+    "Examples:\n"
+    "  dakkar serve MODEL\n"
+    "  dakkar serve MODEL --host 0.0.0.0 --port 9000 --api-key SECRET\n"
+    "  dakkar serve MODEL --served-model-name nemotron my-alias --max-model-len 32768\n"
+    "  dakkar serve DIR --load-format dummy      only config.json is needed; answers are noise\n";
+
+constexpr auto kChatHelp =
+    "Talk to a model in this terminal. /help lists the commands there; Ctrl-C stops an answer.\n"
+    "\n"
+    "Example:\n"
+    "  dakkar chat MODEL --system \"Answer in one sentence.\" --temperature 0\n";
+
+constexpr auto kGenerateHelp =
+    "Print the continuation of one prompt, without a chat template.\n"
+    "\n"
+    "Example:\n"
+    "  dakkar generate MODEL --prompt \"Once upon a time\" --max-tokens 64 --temperature 0\n";
+
+constexpr auto kInspectHelp =
+    "Show a checkpoint's layers, parameters, formats, bytes, and the memory one request takes. "
+    "Reads\n"
+    "headers only.\n"
+    "\n"
+    "Example:\n"
+    "  dakkar inspect MODEL --tensors | less\n";
+
+constexpr auto kTokenizeHelp =
+    "Turn text or messages into token ids and back.\n"
+    "\n"
+    "Examples:\n"
+    "  dakkar tokenize MODEL \"Hello world\"\n"
+    "  dakkar tokenize MODEL --decode \"22557 3304\"\n"
+    "  dakkar tokenize MODEL --messages chat.json    a list of messages, or a request body\n"
+    "  dakkar tokenize MODEL --jsonl in.jsonl        {\"text\": ..., \"add_special_tokens\": ...} "
+    "a line\n";
+
+constexpr auto kLogitsHelp =
+    "Write the logits of given token ids as a float32 .npy file of shape [T, V].\n"
+    "\n"
+    "Example:\n"
+    "  dakkar logits MODEL --ids ids.txt --out logits.npy --kernels reference --numerics f32\n";
+
+void add_model(CLI::App& app, ModelOptions& options) {
+  app.add_option("model", options.model,
+                 "A model folder, or a hub id in the local Hugging Face cache (HF_HOME)")
+      ->required()
+      ->type_name("MODEL");
+  app.add_option("--device", options.device,
+                 "Where to run: auto takes cuda if there is one, else cpu")
+      ->check(CLI::IsMember({"auto", "cpu", "reference", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--kernels", options.kernels,
+                 "'reference' runs the plain loops that define what is right, slowly")
+      ->check(CLI::IsMember({"reference", "device"}));
+  app.add_option("--numerics", options.numerics,
+                 "'shipped' computes as the checkpoint means it; 'f32' keeps everything in float32 "
+                 "(with --kernels reference)")
+      ->check(CLI::IsMember({"shipped", "f32"}))
+      ->capture_default_str();
+  app.add_option("--load-format", options.load_format,
+                 "'dummy' makes up the weights of any family member from its config.json")
+      ->check(CLI::IsMember({"auto", "safetensors", "dummy"}))
+      ->capture_default_str();
+  app.add_option("--tp,--tensor-parallel-size", options.tp, "Ranks that share every layer")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+}
+
+void add_limits(CLI::App& app, ModelOptions& options) {
+  app.add_option("--max-model-len", options.max_model_len,
+                 "Most tokens of a prompt and its answer (default: what the checkpoint was trained "
+                 "for)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("TOKENS");
+  app.add_option("--max-num-seqs", options.max_num_seqs,
+                 "Most sequences in one step (default: 256, or what memory holds)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  app.add_option("--max-num-batched-tokens", options.max_step_tokens,
+                 "Most tokens in one step (default: 2048)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("TOKENS");
+  app.add_option("--cache-gib", options.cache_gib,
+                 "Memory for KV pages and states per rank (default: what is left, less a tenth)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("GIB");
+  app.add_option("--template-time", options.template_time,
+                 "Fix the clock that chat templates see, e.g. 2026-07-04T09:05:03")
+      ->type_name("TIME");
+}
+
+void add_sampling(CLI::App& app, SamplingOptions& options) {
+  app.add_option("--temperature", options.temperature,
+                 "0 takes the likeliest token (default: the checkpoint's)")
+      ->check(CLI::Range(0.0, 2.0));
+  app.add_option("--top-p", options.top_p, "Share of probability to draw from")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--max-tokens", options.max_tokens, "Most tokens of an answer")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seed", options.seed, "Makes the draws repeatable")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void add_serve_http(CLI::App& app, ServerConfig& server) {
+  app.add_option("--host", server.host, "Address to listen on; 0.0.0.0 for every network")
+      ->capture_default_str();
+  app.add_option("--port", server.port, "Port to listen on; 0 takes any free one")
+      ->capture_default_str();
+  app.add_option("--api-key", server.api_keys,
+                 "Key that callers must send (Authorization: Bearer KEY, or x-api-key); repeatable")
+      ->type_name("KEY");
+  app.add_flag("--auth-metrics", server.auth_metrics, "Ask for the key on /metrics as well");
+  app.add_option("--allowed-origins", server.allowed_origins,
+                 "Web origins whose pages may call this server; '*' for all (default: none)")
+      ->type_name("ORIGIN");
+  app.add_option("--max-connections", server.max_connections, "Connections at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--metrics-prefix", server.metrics_prefix, "What metric names begin with")
+      ->capture_default_str();
+  app.add_option("--stall-seconds", server.stall_seconds,
+                 "An engine that stands still for so long is reported as dead by /health")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag_callback(
+      "--abort-on-half-close", [&server] { server.half_close = HalfClose::kAbort; },
+      "Cancel when a client closes only its sending side");
+}
+
+void add_serve(CLI::App& top, ServeOptions& options) {
+  CLI::App& app = *top.add_subcommand("serve", kServeHelp);
+  add_model(app, options.model);
+  add_serve_http(app, options.server);
+  app.add_option("--served-model-name", options.served_names,
+                 "Names that requests may use; the first is shown (default: the folder's name)")
+      ->type_name("NAME");
+  add_limits(app, options.model);
+  app.add_option("--max-queued-requests", options.max_queued,
+                 "Requests that may wait; more get 429 with Retry-After")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--max-n", options.max_n, "Most choices (n) of one request")
+      ->check(CLI::Range(1, 128))
+      ->capture_default_str();
+  app.add_option("--drain-seconds", options.drain_seconds,
+                 "After SIGTERM or Ctrl-C, time for running requests to end; a second one stops at "
+                 "once")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--scheduling-policy", options.policy,
+                 "fcfs: first come, first served; priority: the request's priority, lower first")
+      ->check(CLI::IsMember({"fcfs", "priority"}))
+      ->capture_default_str();
+}
+
+void add_chat(CLI::App& top, ChatOptions& options) {
+  CLI::App& app = *top.add_subcommand("chat", kChatHelp);
+  add_model(app, options.model);
+  add_sampling(app, options.sampling);
+  add_limits(app, options.model);
+  app.add_option("--system", options.system, "System message of the conversation");
+  app.add_flag("--no-thinking", options.no_thinking, "Ask for answers without reasoning");
+}
+
+void add_generate(CLI::App& top, GenerateOptions& options) {
+  CLI::App& app = *top.add_subcommand("generate", kGenerateHelp);
+  add_model(app, options.model);
+  app.add_option("--prompt", options.prompt, "Text to continue; '-' reads it from stdin")
+      ->required();
+  add_sampling(app, options.sampling);
+  add_limits(app, options.model);
+  app.add_flag("--echo", options.echo, "Print the prompt in front");
+}
+
+void add_inspect(CLI::App& top, InspectOptions& options) {
+  CLI::App& app = *top.add_subcommand("inspect", kInspectHelp);
+  add_model(app, options.model);
+  app.add_flag("--tensors", options.tensors, "List every tensor");
+}
+
+void add_tokenize(CLI::App& top, TokenizeOptions& options) {
+  CLI::App& app = *top.add_subcommand("tokenize", kTokenizeHelp);
+  app.add_option("model", options.model, "A model folder, or a hub id in the local cache")
+      ->required()
+      ->type_name("MODEL");
+  app.add_option("text", options.text, "Text to encode (default: stdin); with --decode, token ids")
+      ->type_name("TEXT");
+  app.add_flag("--decode", options.decode, "Turn whitespace-separated ids into text");
+  app.add_flag("--no-special-tokens", options.no_special,
+               "Leave out what the tokenizer adds by itself (bos and the like)");
+  app.add_option("--messages", options.messages_file, "JSON file to put through the chat template")
+      ->type_name("FILE");
+  app.add_option("--jsonl", options.jsonl_file, "JSON lines to encode and decode; '-' is stdin")
+      ->type_name("FILE");
+  app.add_option("--template-time", options.template_time, "Fix the templates' clock")
+      ->type_name("TIME");
+}
+
+void add_logits(CLI::App& top, LogitsOptions& options) {
+  CLI::App& app = *top.add_subcommand("logits", kLogitsHelp);
+  add_model(app, options.model);
+  app.add_option("--ids", options.ids_file, "File of whitespace-separated token ids")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--out", options.out_file, "The .npy file to write")
+      ->required()
+      ->type_name("FILE");
+  app.add_flag(
+      "--mtp", options.mtp,
+      "Write the MTP head's first-draft logits [T-1, V] instead: row i drafts token i + 2");
+  app.add_option("--chunk", options.chunk, "Tokens per prefill chunk (default: all at once)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+}
+
+/// Where each subcommand's values go.
+struct AllOptions {
+  ServeOptions serve;
+  ChatOptions chat;
+  GenerateOptions generate;
+  InspectOptions inspect;
+  TokenizeOptions tokenize;
+  LogitsOptions logits;
+};
+
+CommandOptions chosen(const CLI::App& top, AllOptions& all) {
+  if (top.got_subcommand("serve")) {
+    return std::move(all.serve);
+  }
+  if (top.got_subcommand("chat")) {
+    return std::move(all.chat);
+  }
+  if (top.got_subcommand("generate")) {
+    return std::move(all.generate);
+  }
+  if (top.got_subcommand("inspect")) {
+    return std::move(all.inspect);
+  }
+  if (top.got_subcommand("tokenize")) {
+    return std::move(all.tokenize);
+  }
+  if (top.got_subcommand("logits")) {
+    return std::move(all.logits);
+  }
+  return VersionOptions{};
+}
+
+}  // namespace
+
+std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
+  CLI::App top(kTopHelp, "dakkar");
+  AllOptions all;
+  bool version = false;
+  top.add_flag("--version", version, "Print the version");
+  top.require_subcommand(0, 1);
+  add_serve(top, all.serve);
+  add_chat(top, all.chat);
+  add_generate(top, all.generate);
+  add_inspect(top, all.inspect);
+  add_tokenize(top, all.tokenize);
+  add_logits(top, all.logits);
+  try {
+    top.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return ExitNow{top.exit(error)};
+  }
+  if (!version && top.get_subcommands().empty()) {
+    std::cout << top.help();
+    return ExitNow{0};
+  }
+  return chosen(top, all);
+}
+
+}  // namespace dak

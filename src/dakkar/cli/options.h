@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dakkar/server/server_config.h"
+
+namespace dak {
+
+/// Which model to run and where; zeros mean "computed".
+struct ModelOptions {
+  std::string model;            ///< a folder or a hub id
+  std::string device = "auto";  ///< auto, cpu, reference, cuda
+  std::string kernels;          ///< "reference": plain loops on whatever device; else the device's
+  std::string numerics = "shipped";  ///< shipped or f32
+  std::string load_format = "auto";  ///< auto or dummy
+  int tp = 1;
+  int64_t max_model_len = 0;
+  int64_t max_num_seqs = 0;
+  int64_t max_step_tokens = 0;
+  double cache_gib = 0.0;
+  std::string template_time;  ///< fixes the clock of chat templates
+};
+
+struct ServeOptions {
+  ModelOptions model;
+  ServerConfig server;
+  std::vector<std::string> served_names;
+  int64_t max_queued = 1024;
+  int64_t max_n = 8;
+  double drain_seconds = 30.0;
+  std::string policy = "fcfs";  ///< fcfs or priority
+};
+
+/// How `chat` and `generate` draw tokens; negative means "the checkpoint's default".
+struct SamplingOptions {
+  double temperature = -1.0;
+  double top_p = -1.0;
+  int64_t max_tokens = 0;  ///< 0: `generate` 128, `chat` as many as the context holds
+  int64_t seed = -1;       ///< -1: a new one each time
+};
+
+struct ChatOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::string system;
+  bool no_thinking = false;
+};
+
+struct GenerateOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::string prompt;
+  bool echo = false;
+};
+
+struct InspectOptions {
+  ModelOptions model;
+  bool tensors = false;
+};
+
+struct TokenizeOptions {
+  std::string model;
+  std::string text;
+  std::string messages_file;
+  std::string jsonl_file;
+  std::string template_time;
+  bool decode = false;
+  bool no_special = false;
+};
+
+struct LogitsOptions {
+  ModelOptions model;
+  std::string ids_file;
+  std::string out_file;
+  int64_t chunk = 0;  ///< 0: one chunk
+  bool mtp = false;
+};
+
+struct VersionOptions {};
+
+/// What a command line asks for.
+using CommandOptions = std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions,
+                                    InspectOptions, TokenizeOptions, LogitsOptions>;
+
+}  // namespace dak
