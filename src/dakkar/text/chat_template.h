@@ -95,9 +95,8 @@ struct ChatTemplates {
   ChatTemplate main;
   std::optional<ChatTemplate> with_tools;
 
-  [[nodiscard]] const ChatTemplate& choose(bool has_tools) const {
-    return has_tools && with_tools ? *with_tools : main;
-  }
+  /// The template for a request that offers tools.
+  [[nodiscard]] const ChatTemplate& for_tools() const { return with_tools ? *with_tools : main; }
 };
 
 /// Loads `chat_template.jinja`, else `chat_template` of `tokenizer_config.json` (a string, or a

@@ -30,6 +30,14 @@ bool is_dunder(std::string_view name) {
   return name.size() > 4 && name.substr(0, 2) == "__" && name.substr(name.size() - 2) == "__";
 }
 
+// Special attributes that every Python object has, an undefined one too.
+bool is_universal(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"__class__", "__dir__",  "__doc__",  "__eq__",
+                                                "__hash__",  "__init__", "__iter__", "__len__",
+                                                "__repr__",  "__str__"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
 Value number_attribute(const Value& object, std::string_view name) {
   const bool integral = object.is_integral();
   if (name == "real") {
@@ -46,36 +54,30 @@ Value number_attribute(const Value& object, std::string_view name) {
 
 // Attributes that are no methods; missing when there is none.
 Value plain_attribute(Runtime& rt, const Value& object, std::string_view name) {
-  switch (object.kind) {
-    case Kind::kBool:
-    case Kind::kInt:
-    case Kind::kFloat:
-      return number_attribute(object, name);
-    case Kind::kNamespace: {
-      const Value* found = object.dict().find(name);
-      return found == nullptr ? Value{} : *found;
-    }
-    case Kind::kLoop:
-      return mutable_object<LoopObject>(object).attribute(rt, name);
-    case Kind::kRange: {
-      const auto& range = object.as<RangeObject>();
-      if (name == "start" || name == "stop" || name == "step") {
-        return Value::integer_of(name == "start" ? range.start
-                                                 : (name == "stop" ? range.stop : range.step));
-      }
-      return {};
-    }
-    case Kind::kTuple: {
-      const bool part = object.as<ListObject>().is_group && (name == "grouper" || name == "list");
-      return part ? object.items()[name == "grouper" ? 0 : 1] : Value{};
-    }
-    case Kind::kCycler: {
-      const auto& cycler = object.as<CyclerObject>();
-      return name == "current" ? cycler.items[cycler.at] : Value{};
-    }
-    default:
-      return {};
+  if (object.is_number()) {
+    return number_attribute(object, name);
   }
+  if (object.is(Kind::kNamespace)) {
+    const Value* found = object.dict().find(name);
+    return found == nullptr ? Value{} : *found;
+  }
+  if (object.is(Kind::kLoop)) {
+    return mutable_object<LoopObject>(object).attribute(rt, name);
+  }
+  if (object.is(Kind::kRange) && (name == "start" || name == "stop" || name == "step")) {
+    const auto& range = object.as<RangeObject>();
+    return Value::integer_of(name == "start" ? range.start
+                                             : (name == "stop" ? range.stop : range.step));
+  }
+  if (object.is(Kind::kTuple) && object.as<ListObject>().is_group) {
+    const bool part = name == "grouper" || name == "list";
+    return part ? object.items()[name == "grouper" ? 0 : 1] : Value{};
+  }
+  if (object.is(Kind::kCycler) && name == "current") {
+    const auto& cycler = object.as<CyclerObject>();
+    return cycler.items[cycler.at];
+  }
+  return {};
 }
 
 // Attribute or method of the Python object; missing when there is none.
@@ -219,7 +221,7 @@ Value slice_string(Runtime& rt, const Value& object, const RangeObject& range) {
 }  // namespace
 
 Value get_attribute(Runtime& rt, const Value& object, std::string_view name) {
-  if (object.is_undefined() && !is_dunder(name)) {
+  if (object.is_undefined() && !is_universal(name)) {
     return raise_undefined(rt, object);
   }
   const Value attribute = python_attribute(rt, object, name);

@@ -111,12 +111,18 @@ bool orderable(const Value& left, const Value& right) {
          (is_sequence(left) && left.kind == right.kind);
 }
 
-// The order of two sequences is that of their first unequal elements.
-Value compare_sequences(Runtime& rt, CompareOp op, const Value& left, const Value& right,
-                        int32_t depth);
+// `left op right`.
+struct Comparison {
+  CompareOp op;
+  const Value& left;
+  const Value& right;
+};
 
-Value compare_ordered(Runtime& rt, CompareOp op, const Value& left, const Value& right,
-                      int32_t depth) {
+// The order of two sequences is that of their first unequal elements.
+Value compare_sequences(Runtime& rt, const Comparison& what, int32_t depth);
+
+Value compare_ordered(Runtime& rt, const Comparison& what, int32_t depth) {
+  const auto& [op, left, right] = what;
   if (left.is_undefined() || right.is_undefined()) {
     return raise_undefined(rt, left.is_undefined() ? left : right);
   }
@@ -125,7 +131,7 @@ Value compare_ordered(Runtime& rt, CompareOp op, const Value& left, const Value&
                                 symbol_of(op), type_name(left), type_name(right)));
   }
   if (is_sequence(left)) {
-    return compare_sequences(rt, op, left, right, depth);
+    return compare_sequences(rt, what, depth);
   }
   if (is_nan(left) || is_nan(right)) {
     return Value::boolean_of(false);
@@ -137,25 +143,26 @@ Value compare_ordered(Runtime& rt, CompareOp op, const Value& left, const Value&
   return Value::boolean_of(truth);
 }
 
-Value compare_sequences(Runtime& rt, CompareOp op, const Value& left, const Value& right,
-                        int32_t depth) {
+Value compare_sequences(Runtime& rt, const Comparison& what, int32_t depth) {
   if (depth > kMaxValueDepth) {
     return rt.raise("values are nested too deeply to compare");
   }
-  const auto& a = left.items();
-  const auto& b = right.items();
+  const auto& a = what.left.items();
+  const auto& b = what.right.items();
   for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
     if (!rt.spend(1)) {
       return Value::failed();
     }
     if (!same(rt, a[i], b[i], depth + 1)) {
-      return rt.failed() ? Value::failed() : compare_ordered(rt, op, a[i], b[i], depth + 1);
+      return rt.failed() ? Value::failed() : compare_ordered(rt, {what.op, a[i], b[i]}, depth + 1);
     }
   }
   const auto size_of = [](const auto& items) {
     return Value::integer_of(static_cast<int64_t>(items.size()));
   };
-  return compare_ordered(rt, op, size_of(a), size_of(b), depth + 1);
+  const Value left = size_of(a);
+  const Value right = size_of(b);
+  return compare_ordered(rt, {what.op, left, right}, depth + 1);
 }
 
 }  // namespace
@@ -211,30 +218,30 @@ bool equals(Runtime& rt, const Value& left, const Value& right, int32_t depth) {
   if (left.kind != right.kind) {
     return false;
   }
-  switch (left.kind) {
-    case Kind::kUndefined:
-    case Kind::kNone:
-      return true;
-    case Kind::kString:
-      rt.spend(left.string().bytes_size() / 256);
-      return left.string().bytes_size() == right.string().bytes_size() &&
-             left.bytes() == right.bytes();
-    case Kind::kList:
-    case Kind::kTuple:
-      return left.items().size() == right.items().size() &&
-             std::equal(left.items().begin(), left.items().end(), right.items().begin(),
-                        [&](const Value& a, const Value& b) { return same(rt, a, b, depth + 1); });
-    case Kind::kDict:
-      return dicts_equal(rt, left.dict(), right.dict(), depth);
-    case Kind::kRange:
-      return ranges_equal(left.as<RangeObject>(), right.as<RangeObject>());
-    default:
-      return left.object == right.object;
+  if (left.is_undefined() || left.is(Kind::kNone)) {
+    return true;
   }
+  if (left.is_string()) {
+    rt.spend(left.string().bytes_size() / 256);
+    return left.string().bytes_size() == right.string().bytes_size() &&
+           left.bytes() == right.bytes();
+  }
+  if (is_sequence(left)) {
+    return left.items().size() == right.items().size() &&
+           std::equal(left.items().begin(), left.items().end(), right.items().begin(),
+                      [&](const Value& a, const Value& b) { return same(rt, a, b, depth + 1); });
+  }
+  if (left.is(Kind::kDict)) {
+    return dicts_equal(rt, left.dict(), right.dict(), depth);
+  }
+  if (left.is(Kind::kRange)) {
+    return ranges_equal(left.as<RangeObject>(), right.as<RangeObject>());
+  }
+  return left.object == right.object;
 }
 
 int order(Runtime& rt, const Value& left, const Value& right, int32_t depth) {
-  const Value less = compare_ordered(rt, CompareOp::kLt, left, right, depth);
+  const Value less = compare_ordered(rt, {CompareOp::kLt, left, right}, depth);
   if (less.is_failed() || less.boolean) {
     return -1;
   }
@@ -258,18 +265,19 @@ Value compare(Runtime& rt, CompareOp op, const Value& left, const Value& right) 
     case CompareOp::kLe:
     case CompareOp::kGt:
     case CompareOp::kGe:
-      return compare_ordered(rt, op, left, right, 0);
+      return compare_ordered(rt, {op, left, right}, 0);
   }
   return Value::failed();
 }
 
 // A merge sort of our own: a comparison may fail, and must then not upset the algorithm.
-void sort_keyed(Runtime& rt, std::vector<Keyed>& items, bool reverse) {
+void sort_keyed(Runtime& rt, std::vector<Keyed>& items, SortOrder direction) {
+  const bool reverse = direction == SortOrder::kDescending;
   const auto less = [&](const Keyed& a, const Keyed& b) {
     if (rt.failed() || !rt.spend(1)) {
       return false;
     }
-    const Value result = compare_ordered(rt, CompareOp::kLt, a.key, b.key, 0);
+    const Value result = compare_ordered(rt, {CompareOp::kLt, a.key, b.key}, 0);
     return !result.is_failed() && result.boolean;
   };
   if (reverse) {

@@ -53,26 +53,25 @@ Value Evaluator::make_macro(const Stmt& node) {
 }
 
 Value Evaluator::call(const Value& callee, const Arguments& args) {
-  switch (callee.kind) {
-    case Kind::kFunction:
-    case Kind::kMethod: {
-      const auto& method = callee.as<MethodObject>();
-      return method.entry->function(rt_, method.self, args);
-    }
-    case Kind::kMacro:
-      return call_macro(callee.as<MacroObject>(), args);
-    case Kind::kLoop:
-      return loop_again(callee.as<LoopObject>(), args);
-    case Kind::kJoiner: {
-      auto& joiner = mutable_object<JoinerObject>(callee);
-      const bool first = !std::exchange(joiner.used, true);
-      return first ? rt_.text("", Origin::kTemplate) : joiner.separator;
-    }
-    case Kind::kUndefined:
-      return raise_undefined(rt_, callee);
-    default:
-      return rt_.raise(fmt::format("'{}' object is not callable", type_name(callee)));
+  if (callee.is(Kind::kFunction) || callee.is(Kind::kMethod)) {
+    const auto& method = callee.as<MethodObject>();
+    return method.entry->function(rt_, method.self, args);
   }
+  if (callee.is(Kind::kMacro)) {
+    return call_macro(callee.as<MacroObject>(), args);
+  }
+  if (callee.is(Kind::kLoop)) {
+    return loop_again(callee.as<LoopObject>(), args);
+  }
+  if (callee.is(Kind::kJoiner)) {
+    auto& joiner = mutable_object<JoinerObject>(callee);
+    const bool first = !std::exchange(joiner.used, true);
+    return first ? rt_.text("", Origin::kTemplate) : joiner.separator;
+  }
+  if (callee.is_undefined()) {
+    return raise_undefined(rt_, callee);
+  }
+  return rt_.raise(fmt::format("'{}' object is not callable", type_name(callee)));
 }
 
 // Fills the parameters' slots of the current activation.

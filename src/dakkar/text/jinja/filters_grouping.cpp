@@ -13,21 +13,31 @@
 namespace dak::jinja {
 namespace {
 
-Value folded(Runtime& rt, const Value& value, bool case_sensitive) {
-  return value.is_string() && !case_sensitive ? rt.text(lower(value.text())) : value;
+enum class Case { kSensitive, kFolded };
+
+Case case_of(const Value& sensitive) {
+  return truthy(sensitive) ? Case::kSensitive : Case::kFolded;
+}
+
+SortOrder order_of(const Value& reverse) {
+  return truthy(reverse) ? SortOrder::kDescending : SortOrder::kAscending;
+}
+
+Value folded(Runtime& rt, const Value& value, Case how) {
+  return value.is_string() && how == Case::kFolded ? rt.text(lower(value.text())) : value;
 }
 
 // A comma-separated list of paths gives a key of that many parts.
-Value multi_key(Runtime& rt, const Value& item, const Value& attribute, bool case_sensitive) {
+Value multi_key(Runtime& rt, const Value& item, const Value& attribute, Case how) {
   std::vector<Value> parts;
   if (!attribute.is_string()) {
-    parts.push_back(folded(rt, get_path(rt, item, attribute, nullptr), case_sensitive));
+    parts.push_back(folded(rt, get_path(rt, item, attribute, nullptr), how));
     return rt.list(std::move(parts));
   }
   const std::string comma = ",";
   for (MarkedText& path : split(attribute.text(), {.separator = &comma})) {
     const Value part = get_path(rt, item, rt.text(std::move(path)), nullptr);
-    parts.push_back(folded(rt, part, case_sensitive));
+    parts.push_back(folded(rt, part, how));
   }
   return rt.list(std::move(parts));
 }
@@ -49,7 +59,7 @@ Value sort(Runtime& rt, const Value& self, const Arguments& args) {
   if (!bound.ok()) {
     return Value::failed();
   }
-  const bool sensitive = truthy(bound.get_or(1, Value::boolean_of(false)));
+  const Case sensitive = case_of(bound.get_or(1, Value::boolean_of(false)));
   const Value attribute = bound.get_or(2, Value::none());
   std::vector<Keyed> keyed;
   for (const Value& item : collect(rt, self)) {
@@ -58,7 +68,7 @@ Value sort(Runtime& rt, const Value& self, const Arguments& args) {
       return Value::failed();
     }
   }
-  sort_keyed(rt, keyed, truthy(bound.get_or(0, Value::boolean_of(false))));
+  sort_keyed(rt, keyed, order_of(bound.get_or(0, Value::boolean_of(false))));
   return rt.failed() ? Value::failed() : rt.list(values_of(std::move(keyed)));
 }
 
@@ -80,14 +90,14 @@ Value dict_sort(Runtime& rt, const Value& self, const Arguments& args) {
   if (!self.is(Kind::kDict)) {
     return rt.raise(fmt::format("'{}' object has no attribute 'items'", type_name(self)));
   }
-  const bool sensitive = truthy(bound.get_or(0, Value::boolean_of(false)));
+  const Case sensitive = case_of(bound.get_or(0, Value::boolean_of(false)));
   std::vector<Keyed> keyed;
   for (const auto& entry : self.dict().entries()) {
     const Value& key = by_value ? entry.second : entry.first;
     keyed.push_back(
         {.key = folded(rt, key, sensitive), .value = view_item(rt, entry, ViewPart::kItems)});
   }
-  sort_keyed(rt, keyed, truthy(bound.get_or(2, Value::boolean_of(false))));
+  sort_keyed(rt, keyed, order_of(bound.get_or(2, Value::boolean_of(false))));
   return rt.failed() ? Value::failed() : rt.list(values_of(std::move(keyed)));
 }
 
@@ -98,7 +108,7 @@ Value unique(Runtime& rt, const Value& self, const Arguments& args) {
   if (!bound.ok()) {
     return Value::failed();
   }
-  const bool sensitive = truthy(bound.get_or(0, Value::boolean_of(false)));
+  const Case sensitive = case_of(bound.get_or(0, Value::boolean_of(false)));
   const Value attribute = bound.get_or(1, Value::none());
   std::vector<Value> kept;
   std::set<Value, KeyLess> seen;
@@ -125,7 +135,7 @@ Value extreme(Runtime& rt, const Value& self, const Arguments& args) {
   if (!bound.ok()) {
     return Value::failed();
   }
-  const bool sensitive = truthy(bound.get_or(0, Value::boolean_of(false)));
+  const Case sensitive = case_of(bound.get_or(0, Value::boolean_of(false)));
   const Value attribute = bound.get_or(1, Value::none());
   Iterator walk(rt, self);
   Value item;
@@ -191,7 +201,7 @@ Value group_by(Runtime& rt, const Value& self, const Arguments& args) {
   const Value& attribute = *bound.get(0);
   const Value given = bound.get_or(1, Value::none());
   const Value* fallback = given.is(Kind::kNone) ? nullptr : &given;
-  const bool sensitive = truthy(bound.get_or(2, Value::boolean_of(false)));
+  const Case sensitive = case_of(bound.get_or(2, Value::boolean_of(false)));
   std::vector<Keyed> keyed;
   for (const Value& item : collect(rt, self)) {
     const Value key = folded(rt, get_path(rt, item, attribute, fallback), sensitive);
@@ -200,7 +210,7 @@ Value group_by(Runtime& rt, const Value& self, const Arguments& args) {
       return Value::failed();
     }
   }
-  sort_keyed(rt, keyed, false);
+  sort_keyed(rt, keyed, SortOrder::kAscending);
   std::vector<Value> groups;
   for (size_t begin = 0; begin < keyed.size() && !rt.failed();) {
     size_t end = begin;
@@ -211,7 +221,9 @@ Value group_by(Runtime& rt, const Value& self, const Arguments& args) {
     if (end == begin) {
       members.push_back(keyed[end++].value);
     }
-    const Value name = sensitive ? keyed[begin].key : get_path(rt, members[0], attribute, fallback);
+    const Value name = sensitive == Case::kSensitive
+                           ? keyed[begin].key
+                           : get_path(rt, members[0], attribute, fallback);
     groups.push_back(group_tuple(rt, name, std::move(members)));
     begin = end;
   }

@@ -154,7 +154,10 @@ Value word_count(Runtime& rt, const Value& self, const Arguments& args) {
   return Value::integer_of(words);
 }
 
-void append_quoted(MarkedText& out, const MarkedText& text, bool query) {
+enum class UrlPart { kPath, kQuery };
+
+void append_quoted(MarkedText& out, const MarkedText& text, UrlPart part) {
+  const bool query = part == UrlPart::kQuery;
   for (int64_t at = 0; at < text.size(); ++at) {
     const auto c = static_cast<unsigned char>(text.bytes()[static_cast<size_t>(at)]);
     const bool plain = c < 0x80 && (std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-' ||
@@ -172,7 +175,7 @@ Value url_encode(Runtime& rt, const Value& self, const Arguments& args) {
   }
   MarkedText out;
   if (self.is_string() || !is_iterable(self)) {
-    append_quoted(out, str_of(rt, self), false);
+    append_quoted(out, str_of(rt, self), UrlPart::kPath);
     return rt.text(std::move(out));
   }
   std::vector<Value> pairs;
@@ -189,9 +192,9 @@ Value url_encode(Runtime& rt, const Value& self, const Arguments& args) {
       return rt.raise("urlencode needs pairs");
     }
     out.append(out.empty() ? "" : "&", Origin::kTemplate);
-    append_quoted(out, str_of(rt, parts[0]), true);
+    append_quoted(out, str_of(rt, parts[0]), UrlPart::kQuery);
     out.append("=", Origin::kTemplate);
-    append_quoted(out, str_of(rt, parts[1]), true);
+    append_quoted(out, str_of(rt, parts[1]), UrlPart::kQuery);
   }
   return rt.failed() ? Value::failed() : rt.text(std::move(out));
 }

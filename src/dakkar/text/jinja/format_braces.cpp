@@ -17,8 +17,8 @@ namespace {
 
 class BraceFormatter {
  public:
-  BraceFormatter(Runtime& rt, bool markup, const Arguments& args)
-      : rt_(rt), markup_(markup), args_(args) {}
+  BraceFormatter(Runtime& rt, const Value& format, const Arguments& args)
+      : rt_(rt), markup_(format.markup), args_(args) {}
 
   // Formats `text`; fields inside a specification go one level deeper.
   MarkedText run(const MarkedText& text, int depth) {
@@ -190,7 +190,7 @@ class BraceFormatter {
 }  // namespace
 
 Value format_braces(Runtime& rt, const Value& format, const Arguments& args) {
-  MarkedText out = BraceFormatter(rt, format.markup, args).run(format.text(), 0);
+  MarkedText out = BraceFormatter(rt, format, args).run(format.text(), 0);
   if (rt.failed()) {
     return Value::failed();
   }

@@ -45,8 +45,8 @@ class PercentFormatter {
     }
     const bool is_tuple = values_.is(Kind::kTuple);
     const auto given = is_tuple ? values_.items().size() : size_t{1};
-    const bool sequence_like = is_mapping_ || values_.is(Kind::kList) ||
-                               values_.is(Kind::kRange) || values_.is_undefined();
+    const bool sequence_like = is_mapping_ || values_.is(Kind::kList) || values_.is(Kind::kRange) ||
+                               values_.is_undefined();
     if (!rt_.failed() && used_ < given && !sequence_like) {
       rt_.raise("not all arguments converted during string formatting");
     }

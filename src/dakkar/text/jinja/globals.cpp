@@ -15,6 +15,21 @@ namespace {
 
 constexpr int64_t kMaxRange = 100'000;
 
+bool add_pairs(Runtime& rt, const Value& pairs, DictObject& out) {
+  for (const Value& pair : collect(rt, pairs)) {
+    const std::vector<Value> parts = collect(rt, pair);
+    if (rt.failed() || parts.size() != 2) {
+      rt.raise("dictionary update sequence element must have length 2");
+      return false;
+    }
+    if (!check_hashable(rt, parts[0])) {
+      return false;
+    }
+    out.set(parts[0], parts[1]);
+  }
+  return !rt.failed();
+}
+
 // What `dict(...)` accepts: a mapping or pairs, then keywords.
 bool fill_dict(Runtime& rt, const Arguments& args, DictObject& out) {
   if (args.positional.size() > 1) {
@@ -27,18 +42,8 @@ bool fill_dict(Runtime& rt, const Arguments& args, DictObject& out) {
       for (const auto& [key, value] : source.dict().entries()) {
         out.set(key, value);
       }
-    } else {
-      for (const Value& pair : collect(rt, source)) {
-        const std::vector<Value> parts = collect(rt, pair);
-        if (rt.failed() || parts.size() != 2) {
-          rt.raise("dictionary update sequence element must have length 2");
-          return false;
-        }
-        if (!check_hashable(rt, parts[0])) {
-          return false;
-        }
-        out.set(parts[0], parts[1]);
-      }
+    } else if (!add_pairs(rt, source, out)) {
+      return false;
     }
   }
   for (const auto& [name, value] : args.keywords) {

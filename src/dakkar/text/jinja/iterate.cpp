@@ -8,39 +8,29 @@
 namespace dak::jinja {
 
 bool is_iterable(const Value& value) {
-  switch (value.kind) {
-    case Kind::kUndefined:
-    case Kind::kString:
-    case Kind::kList:
-    case Kind::kTuple:
-    case Kind::kDict:
-    case Kind::kView:
-    case Kind::kRange:
-    case Kind::kGenerator:
-      return true;
-    default:
-      return false;
-  }
+  return value.is(Kind::kGenerator) || length_of(value).has_value();
 }
 
 std::optional<int64_t> length_of(const Value& value) {
-  switch (value.kind) {
-    case Kind::kUndefined:
-      return 0;
-    case Kind::kString:
-      return value.string().code_points();
-    case Kind::kList:
-    case Kind::kTuple:
-      return static_cast<int64_t>(value.items().size());
-    case Kind::kDict:
-      return value.dict().size();
-    case Kind::kView:
-      return value.as<ViewObject>().dict->size();
-    case Kind::kRange:
-      return value.as<RangeObject>().length();
-    default:
-      return std::nullopt;
+  if (value.is_undefined()) {
+    return 0;
   }
+  if (value.is_string()) {
+    return value.string().code_points();
+  }
+  if (value.is(Kind::kList) || value.is(Kind::kTuple)) {
+    return static_cast<int64_t>(value.items().size());
+  }
+  if (value.is(Kind::kDict)) {
+    return value.dict().size();
+  }
+  if (value.is(Kind::kView)) {
+    return value.as<ViewObject>().dict->size();
+  }
+  if (value.is(Kind::kRange)) {
+    return value.as<RangeObject>().length();
+  }
+  return std::nullopt;
 }
 
 Iterator::Iterator(Runtime& rt, const Value& source) : rt_(&rt), source_(source) {

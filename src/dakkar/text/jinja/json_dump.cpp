@@ -13,15 +13,18 @@
 namespace dak::jinja {
 namespace {
 
+enum class Charset { kUnicode, kAscii };
+
 struct JsonOptions {
-  bool ascii = false;
+  Charset charset = Charset::kUnicode;
   bool sorted = false;
   std::optional<MarkedText> indent;
   MarkedText item_separator;
   MarkedText key_separator;
 };
 
-std::string escape_of(int32_t c, bool ascii) {
+std::string escape_of(int32_t c, Charset charset) {
+  const bool ascii = charset == Charset::kAscii;
   switch (c) {
     case '"':
       return "\\\"";
@@ -61,27 +64,18 @@ class Dumper {
     if (!rt_.spend(1) || !rt_.room_for(out_.size())) {
       return;
     }
-    switch (value.kind) {
-      case Kind::kString:
-        string(value.text());
-        return;
-      case Kind::kNone:
-        plain("null");
-        return;
-      case Kind::kBool:
-      case Kind::kInt:
-      case Kind::kFloat:
-        plain(number(value));
-        return;
-      case Kind::kList:
-      case Kind::kTuple:
-        list(value.items(), depth);
-        return;
-      case Kind::kDict:
-        dict(value.dict(), depth);
-        return;
-      default:
-        rt_.raise(fmt::format("Object of type {} is not JSON serializable", type_name(value)));
+    if (value.is_string()) {
+      string(value.text());
+    } else if (value.is(Kind::kNone)) {
+      plain("null");
+    } else if (value.is_number()) {
+      plain(number(value));
+    } else if (value.is(Kind::kList) || value.is(Kind::kTuple)) {
+      list(value.items(), depth);
+    } else if (value.is(Kind::kDict)) {
+      dict(value.dict(), depth);
+    } else {
+      rt_.raise(fmt::format("Object of type {} is not JSON serializable", type_name(value)));
     }
   }
 
@@ -109,7 +103,7 @@ class Dumper {
     int64_t begin = 0;
     for (int64_t at = 0; at < text.size();) {
       const Decoded one = decode_at(text.bytes(), at);
-      const std::string escape = escape_of(one.code_point, options_.ascii);
+      const std::string escape = escape_of(one.code_point, options_.charset);
       if (!escape.empty()) {
         out_.append(text, begin, at);
         out_.append(escape, text.origin_at(at));
@@ -165,7 +159,7 @@ class Dumper {
       entries.push_back({.key = name, .value = value});
     }
     if (options_.sorted) {
-      sort_keyed(rt_, entries, false);
+      sort_keyed(rt_, entries, SortOrder::kAscending);
     }
     plain("{");
     for (size_t i = 0; i < entries.size() && !rt_.failed(); ++i) {
@@ -237,7 +231,8 @@ Value to_json(Runtime& rt, const Value& self, const Arguments& args) {
       !read_separators(rt, bound.get_or(2, Value::none()), options)) {
     return Value::failed();
   }
-  options.ascii = truthy(bound.get_or(0, Value::boolean_of(false)));
+  const bool ascii = truthy(bound.get_or(0, Value::boolean_of(false)));
+  options.charset = ascii ? Charset::kAscii : Charset::kUnicode;
   options.sorted = truthy(bound.get_or(3, Value::boolean_of(false)));
   Dumper dumper(rt, options);
   dumper.dump(self, 0);

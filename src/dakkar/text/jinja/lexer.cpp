@@ -13,6 +13,7 @@ namespace dak::jinja {
 namespace {
 
 enum class Mode { kVariable, kBlock };
+enum class LineStrip { kNo, kYes };
 
 std::string normalized(std::string_view source) {
   std::string text;
@@ -83,7 +84,7 @@ class Lexer {
     return from;
   }
   size_t next_tag(size_t from) const;
-  std::string_view stripped_data(size_t begin, size_t tag, bool may_strip_line) const;
+  std::string_view stripped_data(size_t begin, size_t tag, LineStrip line) const;
   bool raw_tag_end(size_t tag, size_t& end) const;
   void lex_data();
   void lex_comment(size_t tag);
@@ -91,6 +92,7 @@ class Lexer {
   bool match_raw_end(size_t tag, size_t& end) const;
   void lex_code(Mode mode);
   bool match_end(Mode mode);
+  void lex_name();
   bool lex_number();
   bool lex_string();
   bool lex_operator();
@@ -119,13 +121,13 @@ size_t Lexer::next_tag(size_t from) const {
 }
 
 // Applies the tag's sign to the text before it; lstrip_blocks does not touch `{{ }}`.
-std::string_view Lexer::stripped_data(size_t begin, size_t tag, bool may_strip_line) const {
+std::string_view Lexer::stripped_data(size_t begin, size_t tag, LineStrip line) const {
   std::string_view data = std::string_view(text_).substr(begin, tag - begin);
   const char sign = tag + 2 < text_.size() ? text_[tag + 2] : '\0';
   if (sign == '-') {
     return trim_right(data);
   }
-  if (sign == '+' || !may_strip_line) {
+  if (sign == '+' || line == LineStrip::kNo) {
     return data;
   }
   const size_t newline = data.rfind('\n');
@@ -164,7 +166,8 @@ void Lexer::lex_data() {
     return;
   }
   const char kind = text_[tag + 1];
-  const std::string_view data = stripped_data(at_, tag, kind != '{');
+  const std::string_view data =
+      stripped_data(at_, tag, kind != '{' ? LineStrip::kYes : LineStrip::kNo);
   if (!data.empty()) {
     push(TokenKind::kData, std::string(data));
   }
@@ -239,7 +242,7 @@ void Lexer::lex_raw(size_t body) {
     if (!match_raw_end(tag, end)) {
       continue;
     }
-    const std::string_view data = stripped_data(body, tag, true);
+    const std::string_view data = stripped_data(body, tag, LineStrip::kYes);
     if (!data.empty()) {
       push(TokenKind::kData, std::string(data));
     }
@@ -285,16 +288,7 @@ void Lexer::lex_code(Mode mode) {
       continue;
     }
     if (is_identifier_start(one.code_point)) {
-      size_t end = at_;
-      while (end < text_.size()) {
-        const Decoded part = decode_at(text_, static_cast<int64_t>(end));
-        if (!is_identifier_part(part.code_point)) {
-          break;
-        }
-        end += static_cast<size_t>(part.bytes);
-      }
-      push(TokenKind::kName, text_.substr(at_, end - at_));
-      at_ = end;
+      lex_name();
       continue;
     }
     if (!lex_operator()) {
@@ -303,8 +297,23 @@ void Lexer::lex_code(Mode mode) {
   }
 }
 
+void Lexer::lex_name() {
+  size_t end = at_;
+  while (end < text_.size()) {
+    const Decoded part = decode_at(text_, static_cast<int64_t>(end));
+    if (!is_identifier_part(part.code_point)) {
+      break;
+    }
+    end += static_cast<size_t>(part.bytes);
+  }
+  push(TokenKind::kName, text_.substr(at_, end - at_));
+  at_ = end;
+}
+
 bool Lexer::lex_number() {
-  const NumberLiteral number = read_number(rest(at_), at_ > 0 && text_[at_ - 1] == '.');
+  const bool after_dot = at_ > 0 && text_[at_ - 1] == '.';
+  const NumberLiteral number =
+      read_number(rest(at_), after_dot ? NumberPlace::kAfterDot : NumberPlace::kElsewhere);
   if (number.length == 0) {
     return false;
   }

@@ -181,26 +181,26 @@ constexpr MethodEntry kCycler[] = {{"next", cycler_next}, {"reset", cycler_reset
 }  // namespace
 
 std::span<const MethodEntry> container_methods(Kind kind) {
-  switch (kind) {
-    case Kind::kDict:
-      return kDict;
-    case Kind::kList:
-      return kList;
-    case Kind::kTuple:
-    case Kind::kRange:
-      return kTuple;
-    case Kind::kFloat:
-      return kFloat;
-    case Kind::kInt:
-    case Kind::kBool:
-      return kInt;
-    case Kind::kLoop:
-      return kLoop;
-    case Kind::kCycler:
-      return kCycler;
-    default:
-      return {};
+  if (kind == Kind::kDict) {
+    return kDict;
   }
+  if (kind == Kind::kList) {
+    return kList;
+  }
+  if (kind == Kind::kTuple || kind == Kind::kRange) {
+    return kTuple;
+  }
+  if (kind == Kind::kFloat) {
+    return kFloat;
+  }
+  if (kind == Kind::kInt || kind == Kind::kBool) {
+    return kInt;
+  }
+  if (kind == Kind::kLoop) {
+    return kLoop;
+  }
+  return kind == Kind::kCycler ? std::span<const MethodEntry>(kCycler)
+                               : std::span<const MethodEntry>();
 }
 
 }  // namespace dak::jinja

@@ -52,8 +52,9 @@ void read_fill_and_align(std::string_view text, size_t& at, FormatSpec& spec) {
   }
 }
 
-std::string printf_float(double number, int64_t precision, char type, bool alternate) {
-  const std::string format = fmt::format("%{}.*{}", alternate ? "#" : "", type);
+// `type` is a conversion of printf, with its flags.
+std::string printf_float(double number, int64_t precision, const std::string& type) {
+  const std::string format = "%" + type.substr(0, type.size() - 1) + ".*" + type.back();
   const int digits = static_cast<int>(precision);
   const int length = std::snprintf(nullptr, 0, format.c_str(), digits, number);
   std::string out(static_cast<size_t>(length) + 1, '\0');
@@ -62,12 +63,11 @@ std::string printf_float(double number, int64_t precision, char type, bool alter
   return out;
 }
 
-std::string unsigned_digits(uint64_t value, unsigned base, bool upper) {
+std::string unsigned_digits(uint64_t value, unsigned base, char ten) {
   std::string digits;
   do {
     const unsigned digit = static_cast<unsigned>(value % base);
-    digits.insert(digits.begin(),
-                  static_cast<char>(digit < 10 ? '0' + digit : (upper ? 'A' : 'a') + digit - 10));
+    digits.insert(digits.begin(), static_cast<char>(digit < 10 ? '0' + digit : ten + digit - 10));
     value /= base;
   } while (value > 0);
   return digits;
@@ -93,7 +93,7 @@ std::string integer_digits(int64_t number, const FormatSpec& spec, std::string& 
   if (spec.alternate && base != 10) {
     prefix = std::string("0") + spec.type;
   }
-  std::string digits = unsigned_digits(size, base, spec.type == 'X');
+  std::string digits = unsigned_digits(size, base, spec.type == 'X' ? 'A' : 'a');
   while (static_cast<int64_t>(digits.size()) < spec.precision) {
     digits.insert(digits.begin(), '0');
   }
@@ -111,15 +111,16 @@ std::string float_digits(double number, const FormatSpec& spec) {
   if (spec.type == '\0' && spec.precision < 0) {
     digits = repr_float(size);
   } else if (spec.type == '\0') {
-    digits = printf_float(size, std::max<int64_t>(spec.precision, 1), 'g', false);
+    digits = printf_float(size, std::max<int64_t>(spec.precision, 1), "g");
     if (digits.find_first_of(".e") == std::string::npos) {
       digits += ".0";
     }
   } else if (spec.type == '%') {
-    digits = printf_float(size * 100.0, spec.precision < 0 ? 6 : spec.precision, 'f', false) + "%";
+    digits = printf_float(size * 100.0, spec.precision < 0 ? 6 : spec.precision, "f") + "%";
   } else {
     const int64_t precision = spec.precision < 0 ? 6 : spec.precision;
-    digits = printf_float(size, precision, spec.type == 'n' ? 'g' : spec.type, spec.alternate);
+    const std::string type(1, spec.type == 'n' ? 'g' : spec.type);
+    digits = printf_float(size, precision, (spec.alternate ? "#" : "") + type);
   }
   return spec.grouping == '\0' ? digits : grouped(digits, spec.grouping, 3);
 }

@@ -31,7 +31,8 @@ struct Keyed {
   Value key;
   Value value;
 };
-void sort_keyed(Runtime& rt, std::vector<Keyed>& items, bool reverse);
+enum class SortOrder : uint8_t { kAscending, kDescending };
+void sort_keyed(Runtime& rt, std::vector<Keyed>& items, SortOrder order);
 
 /// Says whether Python could hash the value; raises when not.
 bool check_hashable(Runtime& rt, const Value& value);

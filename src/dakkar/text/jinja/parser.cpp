@@ -101,10 +101,10 @@ bool Parser::enter() {
   return true;
 }
 
-bool Parser::parse_single_target(Target& target, bool with_attribute) {
+bool Parser::parse_single_target(Target& target, Attributes attributes) {
   target.line = current().line;
   if (skip_operator("(")) {
-    if (!enter() || !parse_target(target, {}, with_attribute)) {
+    if (!enter() || !parse_target(target, {}, attributes)) {
       return false;
     }
     leave();
@@ -119,14 +119,14 @@ bool Parser::parse_single_target(Target& target, bool with_attribute) {
   if (std::find(std::begin(kReserved), std::end(kReserved), target.name) != std::end(kReserved)) {
     return raise(fmt::format("can't assign to '{}'", target.name));
   }
-  if (with_attribute && skip_operator(".")) {
+  if (attributes == Attributes::kAllowed && skip_operator(".")) {
     target.kind = TargetKind::kNamespaceAttribute;
     target.attribute = take_name();
   }
   return !failed_;
 }
 
-bool Parser::parse_target(Target& target, Names end_names, bool with_attribute) {
+bool Parser::parse_target(Target& target, Names end_names, Attributes attributes) {
   std::vector<Target> parts;
   bool is_tuple = false;
   const int32_t line = current().line;
@@ -134,7 +134,7 @@ bool Parser::parse_target(Target& target, Names end_names, bool with_attribute) 
     if (at_tuple_end(end_names) || (!parts.empty() && at_operator("="))) {
       break;
     }
-    if (!parse_single_target(parts.emplace_back(), with_attribute)) {
+    if (!parse_single_target(parts.emplace_back(), attributes)) {
       return false;
     }
     if (!skip_operator(",")) {

@@ -32,6 +32,8 @@ class Parser {
  private:
   using Names = std::initializer_list<std::string_view>;
   enum class Conditional { kAllowed, kForbidden };
+  enum class Parentheses { kNone, kAround };
+  enum class Attributes { kAllowed, kForbidden };  ///< `ns.name` as a target
   /// Between square brackets: an index, or a whole slice of the object.
   struct SubscriptItem {
     const Expr* expr = nullptr;
@@ -80,7 +82,8 @@ class Parser {
   const Expr* parse_unary(WithFilter with_filter = WithFilter::kYes);
   const Expr* parse_primary();
   const Expr* parse_name();
-  const Expr* parse_tuple(Conditional conditional, Names end_names, bool parentheses);
+  const Expr* parse_tuple(Conditional conditional, Names end_names,
+                          Parentheses parentheses = Parentheses::kNone);
   bool at_tuple_end(Names end_names) const;
   const Expr* parse_list();
   const Expr* parse_dict();
@@ -112,8 +115,8 @@ class Parser {
   bool parse_generation(Body& body);
   bool parse_print(Body& body);
   bool parse_loop_control(Body& body);
-  bool parse_target(Target& target, Names end_names, bool with_attribute);
-  bool parse_single_target(Target& target, bool with_attribute);
+  bool parse_target(Target& target, Names end_names, Attributes attributes);
+  bool parse_single_target(Target& target, Attributes attributes);
   bool close(Body& body, Stmt* node, std::string_view end_name);
 
   std::vector<Token> tokens_;

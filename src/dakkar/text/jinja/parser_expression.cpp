@@ -282,7 +282,7 @@ const Expr* Parser::parse_primary() {
     return finish(node);
   }
   if (skip_operator("(")) {
-    const Expr* node = parse_tuple(Conditional::kAllowed, {}, true);
+    const Expr* node = parse_tuple(Conditional::kAllowed, {}, Parentheses::kAround);
     return node != nullptr && expect_operator(")") ? node : nullptr;
   }
   if (at_operator("[")) {
@@ -302,7 +302,7 @@ bool Parser::at_tuple_end(Names end_names) const {
          at_any_name(end_names);
 }
 
-const Expr* Parser::parse_tuple(Conditional conditional, Names end_names, bool parentheses) {
+const Expr* Parser::parse_tuple(Conditional conditional, Names end_names, Parentheses parentheses) {
   const int32_t line = current().line;
   std::vector<const Expr*> parts;
   bool is_tuple = false;
@@ -326,7 +326,7 @@ const Expr* Parser::parse_tuple(Conditional conditional, Names end_names, bool p
   if (!is_tuple && !parts.empty()) {
     return parts[0];
   }
-  if (!is_tuple && !parentheses) {
+  if (!is_tuple && parentheses == Parentheses::kNone) {
     raise("expected an expression");
     return nullptr;
   }

@@ -40,7 +40,7 @@ bool Parser::parse_body(Body& body, Names end_names) {
       next();
     } else if (token.kind == TokenKind::kVariableBegin) {
       const int32_t line = next().line;
-      const Expr* value = parse_tuple(Conditional::kAllowed, {}, false);
+      const Expr* value = parse_tuple(Conditional::kAllowed, {});
       if (value == nullptr || !expect(TokenKind::kVariableEnd, "end of print statement")) {
         return false;
       }
@@ -119,13 +119,13 @@ bool Parser::parse_statement(Body& body) {
 bool Parser::parse_set(Body& body) {
   const int32_t line = next().line;
   Target target;
-  if (!parse_target(target, {}, true)) {
+  if (!parse_target(target, {}, Attributes::kAllowed)) {
     return false;
   }
   if (skip_operator("=")) {
     Stmt* node = make_statement(StmtKind::kSet, line);
     node->targets.push_back(std::move(target));
-    node->exprs = {parse_tuple(Conditional::kAllowed, {}, false)};
+    node->exprs = {parse_tuple(Conditional::kAllowed, {})};
     body.push_back(node);
     return !failed_;
   }
@@ -138,11 +138,11 @@ bool Parser::parse_set(Body& body) {
 bool Parser::parse_for(Body& body) {
   Stmt* node = make_statement(StmtKind::kFor, next().line);
   Target target;
-  if (!parse_target(target, {"in"}, false) || !expect_name("in")) {
+  if (!parse_target(target, {"in"}, Attributes::kForbidden) || !expect_name("in")) {
     return false;
   }
   node->targets.push_back(std::move(target));
-  node->exprs = {parse_tuple(Conditional::kForbidden, {"recursive"}, false)};
+  node->exprs = {parse_tuple(Conditional::kForbidden, {"recursive"})};
   if (!failed_ && skip_name("if")) {
     node->filter = parse_expression();
   }
@@ -168,7 +168,7 @@ bool Parser::parse_if(Body& body) {
   while (true) {
     Branch& branch = node->branches.emplace_back();
     branch.line = next().line;
-    branch.condition = parse_tuple(Conditional::kForbidden, {}, false);
+    branch.condition = parse_tuple(Conditional::kForbidden, {});
     if (failed_ || !parse_block_body(branch.body, {"elif", "else", "endif"})) {
       return false;
     }
@@ -195,7 +195,7 @@ bool Parser::parse_with(Body& body) {
       return false;
     }
     Target target;
-    if (!parse_target(target, {}, false) || !expect_operator("=")) {
+    if (!parse_target(target, {}, Attributes::kForbidden) || !expect_operator("=")) {
       return false;
     }
     node->targets.push_back(std::move(target));

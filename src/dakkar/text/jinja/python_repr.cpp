@@ -76,54 +76,46 @@ class Printer {
     if (!rt_.spend(1) || !rt_.room_for(out_.size())) {
       return;
     }
-    switch (value.kind) {
-      case Kind::kString:
-        string(value);
-        return;
-      case Kind::kList:
-        items(value, "[", "]", depth);
-        return;
-      case Kind::kTuple:
-        items(value, "(", value.items().size() == 1 ? ",)" : ")", depth);
-        return;
-      case Kind::kDict:
-        dict(value.dict(), depth);
-        return;
-      case Kind::kNamespace:
-        plain(out_, "<Namespace ");
-        dict(value.dict(), depth);
-        plain(out_, ">");
-        return;
-      case Kind::kView:
-        view(value.as<ViewObject>(), depth);
-        return;
-      default:
-        plain(out_, scalar(value));
+    if (value.is_string()) {
+      string(value);
+    } else if (value.is(Kind::kList)) {
+      items(value, "[", "]", depth);
+    } else if (value.is(Kind::kTuple)) {
+      items(value, "(", value.items().size() == 1 ? ",)" : ")", depth);
+    } else if (value.is(Kind::kDict)) {
+      dict(value.dict(), depth);
+    } else if (value.is(Kind::kNamespace)) {
+      plain(out_, "<Namespace ");
+      dict(value.dict(), depth);
+      plain(out_, ">");
+    } else if (value.is(Kind::kView)) {
+      view(value.as<ViewObject>(), depth);
+    } else {
+      plain(out_, scalar(value));
     }
   }
 
  private:
   static std::string scalar(const Value& value) {
-    switch (value.kind) {
-      case Kind::kUndefined:
-        return "Undefined";
-      case Kind::kNone:
-        return "None";
-      case Kind::kBool:
-        return value.boolean ? "True" : "False";
-      case Kind::kInt:
-        return fmt::format("{}", value.integer);
-      case Kind::kFloat:
-        return repr_float(value.real);
-      case Kind::kRange: {
-        const auto& range = value.as<RangeObject>();
-        return range.step == 1
-                   ? fmt::format("range({}, {})", range.start, range.stop)
-                   : fmt::format("range({}, {}, {})", range.start, range.stop, range.step);
-      }
-      default:
-        return fmt::format("<{} object>", type_name(value));
+    if (value.is(Kind::kNone) || value.is_undefined()) {
+      return value.is_undefined() ? "Undefined" : "None";
     }
+    if (value.is(Kind::kBool)) {
+      return value.boolean ? "True" : "False";
+    }
+    if (value.is(Kind::kInt)) {
+      return fmt::format("{}", value.integer);
+    }
+    if (value.is(Kind::kFloat)) {
+      return repr_float(value.real);
+    }
+    if (!value.is(Kind::kRange)) {
+      return fmt::format("<{} object>", type_name(value));
+    }
+    const auto& range = value.as<RangeObject>();
+    const std::string bounds = fmt::format("{}, {}", range.start, range.stop);
+    return range.step == 1 ? fmt::format("range({})", bounds)
+                           : fmt::format("range({}, {})", bounds, range.step);
   }
 
   void string(const Value& value) {

@@ -15,8 +15,7 @@ inline constexpr int64_t kMaxNames = 2000;
 /// scope is entered; a name that the template never assigns comes from the render's variables.
 /// Macros see the variables of the place where they are written, as they are when called.
 ///
-/// Errors: kInvalidArgument with the line: an unknown filter or test (outside of `if`), an
-/// assignment to `loop` inside a loop, too many names.
+/// Errors: kInvalidArgument: an unknown filter or test (outside of `if`), a `loop` assigned to.
 Status bind(Ast& ast);
 
 }  // namespace dak::jinja

@@ -179,7 +179,8 @@ Result<size_t> decode_escape(std::string_view body, size_t at, std::string& out)
 
 }  // namespace
 
-NumberLiteral read_number(std::string_view text, bool after_dot) {
+NumberLiteral read_number(std::string_view text, NumberPlace place) {
+  const bool after_dot = place == NumberPlace::kAfterDot;
   if (!is_decimal_digit(char_at(text, 0))) {
     return {};
   }

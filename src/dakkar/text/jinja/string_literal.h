@@ -17,9 +17,11 @@ struct NumberLiteral {
   double real = 0.0;
 };
 
-/// Reads an integer (decimal, 0x, 0o, 0b; underscores) or a float (fraction or exponent). After a
-/// dot only integers are read, so that `a.0.1` is two subscripts.
-NumberLiteral read_number(std::string_view text, bool after_dot);
+/// Whether a number follows a dot, where only integers are read: `a.0.1` is two subscripts.
+enum class NumberPlace : uint8_t { kElsewhere, kAfterDot };
+
+/// Reads an integer (decimal, 0x, 0o, 0b; underscores) or a float (fraction or exponent).
+NumberLiteral read_number(std::string_view text, NumberPlace place);
 
 /// Decodes the inside of a quoted string: Python's escapes; an unknown escape stays as it is.
 /// Errors: kInvalidArgument for a truncated escape or a surrogate.

@@ -78,10 +78,12 @@ bool strips(int32_t code_point, const std::string* chars) {
   return false;
 }
 
-int64_t skip_space(std::string_view text, int64_t at, bool wanted) {
+enum class Skip { kSpace, kWord };
+
+int64_t skip_space(std::string_view text, int64_t at, Skip what) {
   while (at < static_cast<int64_t>(text.size())) {
     const Decoded one = decode_at(text, at);
-    if (is_space(one.code_point) != wanted) {
+    if (is_space(one.code_point) != (what == Skip::kSpace)) {
       break;
     }
     at += one.bytes;
@@ -89,10 +91,10 @@ int64_t skip_space(std::string_view text, int64_t at, bool wanted) {
   return at;
 }
 
-int64_t skip_space_back(std::string_view text, int64_t at, bool wanted) {
+int64_t skip_space_back(std::string_view text, int64_t at, Skip what) {
   while (at > 0) {
     const int64_t begin = previous(text, at);
-    if (is_space(decode_at(text, begin).code_point) != wanted) {
+    if (is_space(decode_at(text, begin).code_point) != (what == Skip::kSpace)) {
       break;
     }
     at = begin;
@@ -102,30 +104,30 @@ int64_t skip_space_back(std::string_view text, int64_t at, bool wanted) {
 
 std::vector<MarkedText> split_space(const MarkedText& text, int64_t limit) {
   std::vector<MarkedText> parts;
-  int64_t at = skip_space(text.bytes(), 0, true);
+  int64_t at = skip_space(text.bytes(), 0, Skip::kSpace);
   while (at < text.size()) {
     if (limit >= 0 && static_cast<int64_t>(parts.size()) == limit) {
       parts.push_back(text.slice(at, text.size()));
       break;
     }
-    const int64_t end = skip_space(text.bytes(), at, false);
+    const int64_t end = skip_space(text.bytes(), at, Skip::kWord);
     parts.push_back(text.slice(at, end));
-    at = skip_space(text.bytes(), end, true);
+    at = skip_space(text.bytes(), end, Skip::kSpace);
   }
   return parts;
 }
 
 std::vector<MarkedText> split_space_right(const MarkedText& text, int64_t limit) {
   std::vector<MarkedText> parts;
-  int64_t at = skip_space_back(text.bytes(), text.size(), true);
+  int64_t at = skip_space_back(text.bytes(), text.size(), Skip::kSpace);
   while (at > 0) {
     if (limit >= 0 && static_cast<int64_t>(parts.size()) == limit) {
       parts.push_back(text.slice(0, at));
       break;
     }
-    const int64_t begin = skip_space_back(text.bytes(), at, false);
+    const int64_t begin = skip_space_back(text.bytes(), at, Skip::kWord);
     parts.push_back(text.slice(begin, at));
-    at = skip_space_back(text.bytes(), begin, true);
+    at = skip_space_back(text.bytes(), begin, Skip::kSpace);
   }
   std::reverse(parts.begin(), parts.end());
   return parts;

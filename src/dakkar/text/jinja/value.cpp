@@ -10,20 +10,16 @@ namespace {
 constexpr int64_t kIndexFrom = 12;  // below this a walk is faster than an index
 
 int key_class(const Value& key) {
-  switch (key.kind) {
-    case Kind::kNone:
-      return 0;
-    case Kind::kBool:
-    case Kind::kInt:
-    case Kind::kFloat:
-      return 1;
-    case Kind::kString:
-      return 2;
-    case Kind::kTuple:
-      return 3;
-    default:
-      return 4;
+  if (key.is(Kind::kNone)) {
+    return 0;
   }
+  if (key.is_number()) {
+    return 1;
+  }
+  if (key.is_string()) {
+    return 2;
+  }
+  return key.is(Kind::kTuple) ? 3 : 4;
 }
 
 int compare_numbers(const Value& a, const Value& b) {
