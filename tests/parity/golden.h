@@ -22,7 +22,8 @@ struct TinyCheckpoint {
 /// Opens tests/data/checkpoints/`name`; a test failure stops the program.
 [[nodiscard]] TinyCheckpoint open_tiny(const std::string& name);
 
-/// A recorded Mamba state; rows p = 0, 16, 32, ... of each head; f32 only (tests/data/goldens/README.md).
+/// A recorded Mamba state; rows p = 0, 16, 32, ... of each head; f32 only
+/// (tests/data/goldens/README.md).
 struct GoldenState {
   int64_t layer = 0;    ///< index in the whole model
   int64_t ordinal = 0;  ///< among the Mamba layers
