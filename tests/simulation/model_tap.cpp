@@ -1,5 +1,6 @@
 #include "simulation/model_tap.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace dak {
@@ -7,9 +8,14 @@ namespace {
 
 class TappedModel final : public Model {
  public:
-  TappedModel(std::unique_ptr<Model> model, ModelTap& tap) : model_(std::move(model)), tap_(tap) {}
+  TappedModel(std::unique_ptr<Model> model, ModelTap& tap)
+      : model_(std::move(model)), tap_(tap), spec_(model_->cache_spec()) {
+    if (spec_.page_bytes > 0) {
+      spec_.page_bytes = std::max(spec_.page_bytes, tap.least_page_bytes());
+    }
+  }
 
-  const CacheSpec& cache_spec() const override { return model_->cache_spec(); }
+  const CacheSpec& cache_spec() const override { return spec_; }
   int64_t vocab() const override { return model_->vocab(); }
   bool has_mtp() const override { return model_->has_mtp(); }
   int64_t weight_bytes() const override { return model_->weight_bytes(); }
@@ -48,6 +54,7 @@ class TappedModel final : public Model {
 
   std::unique_ptr<Model> model_;
   ModelTap& tap_;
+  CacheSpec spec_;
 };
 
 }  // namespace

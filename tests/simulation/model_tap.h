@@ -28,8 +28,9 @@ struct TappedForward {
 /// sequences that have come to one of the wanted positions.
 class ModelTap final {
  public:
-  explicit ModelTap(std::set<int64_t> state_positions)
-      : state_positions_(std::move(state_positions)) {}
+  /// Tapped models also say that their pages take `least_page_bytes` when they need less.
+  ModelTap(std::set<int64_t> state_positions, int64_t least_page_bytes)
+      : state_positions_(std::move(state_positions)), least_page_bytes_(least_page_bytes) {}
 
   /// `loader`, whose models tell this tap what they do; the tap outlives them.
   [[nodiscard]] ModelLoader wrap(ModelLoader loader);
@@ -40,9 +41,11 @@ class ModelTap final {
     return state_positions_.contains(position);
   }
   void note(TappedForward forward);
+  [[nodiscard]] int64_t least_page_bytes() const { return least_page_bytes_; }
 
  private:
   const std::set<int64_t> state_positions_;
+  const int64_t least_page_bytes_;
   std::mutex mutex_;
   std::vector<TappedForward> passes_;
 };

@@ -23,7 +23,7 @@ Result<std::unique_ptr<Executor>> Executor::start(const ExecutorArgs& args) {
     executor->ranks_.push_back(std::make_unique<RankWorker>(
         RankWorker::Parts{.load = args.load,
                           .load_args = load_args,
-                          .comm = executor->comms_[static_cast<size_t>(rank)].get(),
+                          .comm = &executor->comms_[static_cast<size_t>(rank)],
                           .depth = kDepth}));
   }
   if (Status status = executor->wait_for_all(); !status.has_value()) {

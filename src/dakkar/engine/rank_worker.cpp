@@ -55,7 +55,11 @@ void RankWorker::run() {
   while (true) {
     const bool failed = !reply.has_value();
     static_cast<void>(replies_.push(std::move(reply)));
-    std::optional<Order> order = failed ? std::nullopt : orders_.pop();
+    if (failed) {
+      parts_.comm->reset();
+      break;
+    }
+    std::optional<Order> order = orders_.pop();
     if (!order.has_value()) {
       break;
     }
@@ -120,7 +124,7 @@ RankWorker::Reply RankWorker::step(const std::vector<std::byte>& bytes) {
   }
   Context ctx{.stream = *stream_,
               .kernels = parts_.load_args.backend->kernels(),
-              .comm = *parts_.comm,
+              .comm = **parts_.comm,
               .workspace = workspace_};
   const Workspace::Scope scope(workspace_);
   sample(ctx, forward(ctx));

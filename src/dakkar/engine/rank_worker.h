@@ -28,14 +28,15 @@ struct RankMemory {
 /// One rank: a thread with its model, stream, arena and step arrays.
 ///
 /// Does what it is told in order and answers each order once. An order that fails, or an exception,
-/// ends the thread after its error was answered.
+/// ends the thread after its error was answered; it leaves its group then, which stops the process
+/// if other ranks wait for it in a collective: they could never go on.
 class RankWorker final {
  public:
   struct Parts {
     ModelLoader load;
     ModelLoadArgs load_args;
-    Communicator* comm = nullptr;  ///< outlives the worker
-    int64_t depth = 2;             ///< orders it may be behind
+    std::unique_ptr<Communicator>* comm = nullptr;  ///< outlives the worker, which may empty it
+    int64_t depth = 2;                              ///< orders it may be behind
   };
   /// What an order gave: nothing for loading and preparing.
   using Reply = Result<std::optional<StepResult>>;

@@ -1,0 +1,355 @@
+#include <ostream>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "dakkar/model/layers/mamba2.h"
+#include "simulation/sameness.h"
+#include "simulation/schedule_runner.h"
+#include "simulation/tiny_model.h"
+
+namespace dak {
+namespace {
+
+constexpr int64_t kLongest = 512;
+/// Where states are compared: no multiples of 16, whose base depends on how they were reached.
+const std::set<int64_t> kStatePositions = {130, 137, 203, 263, 301};
+
+/// Draws requests and schedules from a seed.
+class Dice final {
+ public:
+  explicit Dice(uint64_t seed) : random_(seed) {}
+
+  int64_t between(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
+  }
+
+  GenerationRequest request(int64_t vocab) {
+    const std::vector<int64_t> lengths = {1, 5, 17, 60, 126, 127, 128, 129, 200, 258, 290};
+    GenerationRequest request;
+    const auto length = lengths[static_cast<size_t>(between(0, std::ssize(lengths) - 1))];
+    for (int64_t i = 0; i < length; ++i) {
+      request.prompt.push_back(static_cast<TokenId>(between(0, vocab - 1)));
+    }
+    request.sampling.temperature = between(0, 1) == 0 ? 0.0F : 1.0F;
+    request.sampling.seed = random_();
+    request.stop.max_tokens = between(6, 24);
+    return request;
+  }
+
+  std::vector<TimedRequest> schedule(int64_t count, int64_t vocab) {
+    std::vector<TimedRequest> requests;
+    for (int64_t i = 0; i < count; ++i) {
+      requests.push_back({.request = request(vocab), .arrival = between(0, 12)});
+    }
+    return requests;
+  }
+
+  /// Short answers that begin just below the end of a page: all need one more at about one time.
+  std::vector<TimedRequest> crowded_schedule(int64_t count, int64_t vocab) {
+    std::vector<TimedRequest> requests = schedule(count, vocab);
+    for (TimedRequest& timed : requests) {
+      const int64_t length = between(100, 127) + (between(0, 3) == 0 ? kChunkTokens : 0);
+      timed.request.prompt.resize(static_cast<size_t>(length), static_cast<TokenId>(length));
+      timed.request.stop.max_tokens = between(25, 40);
+      timed.arrival = between(0, 4);
+    }
+    return requests;
+  }
+
+  CutRule cuts_anywhere() {
+    return [this](const CutQuestion& question) {
+      return between(1, std::min(question.room, question.end - question.position));
+    };
+  }
+  /// Some absolute multiple of 128 within the room, or the end.
+  CutRule cuts_at_some_chunk() {
+    return [this](const CutQuestion& question) {
+      const int64_t most = cut_at_chunks(question);
+      const int64_t one = kChunkTokens - question.position % kChunkTokens;
+      return between(0, 1) == 0 ? most : std::min(most, one);
+    };
+  }
+
+ private:
+  std::mt19937_64 random_;
+};
+
+/// One checkpoint, one device, one way of computing, and how much of it is tried.
+struct Case {
+  const char* checkpoint;
+  TinyDevice device = TinyDevice::kReference;
+  Numerics numerics = Numerics::kShipped;
+  int tp = 1;
+  int64_t requests = 6;
+  int64_t rounds = 1;
+};
+
+std::string name_of(const Case& tried) {
+  return std::string(tried.checkpoint) +
+         (tried.device == TinyDevice::kCpu ? "_cpu" : "_reference") +
+         (tried.numerics == Numerics::kF32 ? "_f32" : "_shipped") + "_tp" +
+         std::to_string(tried.tp);
+}
+
+std::ostream& operator<<(std::ostream& out, const Case& tried) {
+  return out << name_of(tried);
+}
+
+/// What `--gtest_random_seed` says, else another one each time.
+uint64_t choose_seed() {
+  const int32_t wanted = GTEST_FLAG_GET(random_seed);
+  return wanted != 0 ? static_cast<uint64_t>(wanted) : std::random_device()() % 99999 + 1;
+}
+
+class PropertyTest : public testing::TestWithParam<Case> {
+ protected:
+  [[nodiscard]] std::unique_ptr<ScheduleRunner> runner(int tp) const {
+    return std::make_unique<ScheduleRunner>(
+        ScheduleRunner::Parts{.load = load_model,
+                              .load_args = model_.load_args(GetParam().numerics, tp),
+                              .max_model_len = kLongest,
+                              .state_positions = kStatePositions,
+                              // Two pages in an extent, so that few of them make a small pool.
+                              .least_page_bytes = int64_t{900} << 10});
+  }
+
+  /// Each request with nobody beside it: what every other way is compared with.
+  [[nodiscard]] static std::vector<RequestRun> run_alone(
+      ScheduleRunner& on, const std::vector<TimedRequest>& requests) {
+    std::vector<RequestRun> runs;
+    for (const TimedRequest& timed : requests) {
+      runs.push_back(on.run_alone(timed.request));
+    }
+    return runs;
+  }
+
+  [[nodiscard]] int64_t vocab() const { return model_.config().vocab; }
+  [[nodiscard]] std::vector<LayerState> states(const StateSnapshot& snapshot) const {
+    return read_states(snapshot, mamba_dims(model_.config(), DType::kF32, 0));
+  }
+  [[nodiscard]] bool has_readable_states(int tp) const {
+    return GetParam().numerics == Numerics::kF32 && tp == 1;
+  }
+
+  const uint64_t seed_ = choose_seed();
+  const TinyModel model_{GetParam().checkpoint, GetParam().device};
+};
+
+// ---- Class A: not a bit changes ----
+
+class ClassATest : public PropertyTest {
+ protected:
+  void expect_same_bits(const RequestRun& mixed, const RequestRun& alone) const {
+    const size_t count = mixed.tokens.size();
+    if (mixed.finish != FinishReason::kAbort) {
+      EXPECT_EQ(mixed.finish, alone.finish) << mixed.message;
+      ASSERT_EQ(count, alone.tokens.size());
+    }
+    ASSERT_LE(count, alone.tokens.size());
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(mixed.tokens[i].id, alone.tokens[i].id) << "token " << i;
+      ASSERT_EQ(mixed.logits[i], alone.logits[i]) << "logits of token " << i;
+    }
+    for (const auto& [position, snapshot] : mixed.states) {
+      if (has_readable_states(GetParam().tp) && alone.states.contains(position)) {
+        EXPECT_EQ(state_distance(states(alone.states.at(position)), states(snapshot)), 0.0)
+            << "state at " << position;
+      }
+    }
+  }
+
+  void expect_all_same(const ScheduleRun& run, const std::vector<RequestRun>& alone) const {
+    ASSERT_EQ(run.preemptions, 0);
+    for (size_t i = 0; i < alone.size(); ++i) {
+      SCOPED_TRACE(testing::Message() << "request " << i << ", seed " << seed_);
+      ASSERT_TRUE(run.requests[i].finish.has_value());
+      expect_same_bits(run.requests[i], alone[i]);
+    }
+  }
+};
+
+TEST_P(ClassATest, NeighboursPlacementCancelsRestartAndCutsAtChunksChangeNoBit) {
+  Dice dice(seed_);
+  const std::unique_ptr<ScheduleRunner> first = runner(GetParam().tp);
+  for (int64_t round = 0; round < GetParam().rounds; ++round) {
+    std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
+    const std::vector<RequestRun> alone = run_alone(*first, requests);
+    {
+      SCOPED_TRACE("neighbours");
+      expect_all_same(first->run(requests, {.max_num_seqs = 3}), alone);
+    }
+    {
+      SCOPED_TRACE("placement, lag, cuts at multiples of 128");
+      expect_all_same(first->run(requests, {.max_step_tokens = 1,
+                                            .placement_seed = seed_ | 1U,
+                                            .lag_seed = seed_ | 1U,
+                                            .cut = dice.cuts_at_some_chunk()}),
+                      alone);
+    }
+    {
+      SCOPED_TRACE("cancels, other arrivals, a restarted engine");
+      for (TimedRequest& timed : requests) {
+        timed.arrival = dice.between(0, 8);
+        timed.cancel = dice.between(0, 2) == 0 ? timed.arrival + dice.between(0, 10) : -1;
+      }
+      expect_all_same(runner(GetParam().tp)->run(requests, {.max_step_tokens = 300}), alone);
+    }
+  }
+}
+
+// ---- Class B: near-ties only ----
+
+class ClassBTest : public PropertyTest {
+ protected:
+  /// Judges all requests of one other way by the path error measured over all of them.
+  void expect_near(const ScheduleRun& run, const std::vector<TimedRequest>& requests,
+                   const std::vector<RequestRun>& alone, int tp) {
+    std::vector<PathComparison> comparisons;
+    PathError error;
+    for (size_t i = 0; i < alone.size(); ++i) {
+      ASSERT_EQ(run.requests[i].finish, alone[i].finish) << run.requests[i].message;
+      comparisons.push_back(compare_paths(requests[i].request, alone[i], run.requests[i]));
+      error.widen(comparisons.back().error);
+    }
+    for (size_t i = 0; i < alone.size(); ++i) {
+      SCOPED_TRACE(testing::Message() << "request " << i << ", seed " << seed_);
+      judge(comparisons[i], error);
+      if (has_readable_states(tp)) {
+        expect_states_near(alone[i], run.requests[i]);
+      }
+    }
+    if (GetParam().numerics == Numerics::kF32) {
+      EXPECT_LE(error.relative, 1e-4);
+    }
+    sequences_ += std::ssize(alone);
+    worst_.widen(error);
+  }
+
+  void judge(const PathComparison& comparison, const PathError& error) {
+    if (!comparison.divergence.has_value()) {
+      return;
+    }
+    const Divergence& divergence = *comparison.divergence;
+    EXPECT_LT(divergence.edge, 4.0 * (divergence.greedy ? error.logit : error.cdf))
+        << "token " << divergence.index << " differs and was no near-tie";
+    ++diverged_;
+  }
+
+  void expect_states_near(const RequestRun& alone, const RequestRun& other) {
+    for (const auto& [position, snapshot] : other.states) {
+      // Generated tokens before the position must agree, or the states are of different texts.
+      if (alone.states.contains(position) && tokens_agree(alone, other)) {
+        EXPECT_LE(state_distance(states(alone.states.at(position)), states(snapshot)), 1e-5)
+            << "state at " << position;
+        ++states_compared_;
+      }
+    }
+  }
+
+  [[nodiscard]] static bool tokens_agree(const RequestRun& a, const RequestRun& b) {
+    return std::equal(a.tokens.begin(), a.tokens.end(), b.tokens.begin(), b.tokens.end(),
+                      [](const auto& x, const auto& y) { return x.id == y.id; });
+  }
+
+  void report(const char* way) const {
+    std::printf(
+        "%s: %lld of %lld sequences differ, logits by %.1e (relative %.1e), cdf %.1e, "
+        "%lld states compared\n",
+        way, static_cast<long long>(diverged_), static_cast<long long>(sequences_), worst_.logit,
+        worst_.relative, worst_.cdf, static_cast<long long>(states_compared_));
+    if (GetParam().numerics == Numerics::kF32) {
+      EXPECT_LE(diverged_, std::max<int64_t>(1, sequences_ / 50)) << "more than 2% differ";
+    }
+  }
+
+  int64_t sequences_ = 0;
+  int64_t diverged_ = 0;
+  int64_t states_compared_ = 0;
+  PathError worst_;
+};
+
+TEST_P(ClassBTest, PreemptionByRecomputeTurnsOnlyNearTies) {
+  Dice dice(seed_);
+  const std::unique_ptr<ScheduleRunner> on = runner(1);
+  for (int64_t round = 0; round < GetParam().rounds; ++round) {
+    const std::vector<TimedRequest> requests = dice.crowded_schedule(GetParam().requests, vocab());
+    const ScheduleRun run =
+        on->run(requests, {.pages = 4, .forecast_tokens = 1, .lag_seed = seed_ | 1U});
+    EXPECT_GT(run.preemptions, 0);
+    expect_near(run, requests, run_alone(*on, requests), 1);
+  }
+  report("recompute");
+}
+
+TEST_P(ClassBTest, OtherCutsTurnOnlyNearTies) {
+  Dice dice(seed_);
+  const std::unique_ptr<ScheduleRunner> on = runner(1);
+  for (int64_t round = 0; round < GetParam().rounds; ++round) {
+    const std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
+    expect_near(on->run(requests, {.cut = dice.cuts_anywhere()}), requests,
+                run_alone(*on, requests), 1);
+  }
+  report("other cuts");
+}
+
+TEST_P(ClassBTest, OtherNumbersOfRanksTurnOnlyNearTies) {
+  Dice dice(seed_);
+  const std::unique_ptr<ScheduleRunner> on = runner(1);
+  const std::unique_ptr<ScheduleRunner> two = runner(2);
+  const std::unique_ptr<ScheduleRunner> four = runner(4);
+  for (int64_t round = 0; round < GetParam().rounds; ++round) {
+    const std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
+    const std::vector<RequestRun> alone = run_alone(*on, requests);
+    expect_near(two->run(requests, {}), requests, alone, 2);
+    expect_near(four->run(requests, {}), requests, alone, 4);
+  }
+  report("tp 2 and 4");
+}
+
+const auto kName = [](const auto& test) { return name_of(test.param); };
+
+INSTANTIATE_TEST_SUITE_P(
+    Fast, ClassATest,
+    testing::Values(Case{.checkpoint = "latent_bf16", .device = TinyDevice::kCpu},
+                    Case{.checkpoint = "dense_modelopt", .tp = 2},
+                    Case{.checkpoint = "moe_bf16", .numerics = Numerics::kF32}),
+    kName);
+INSTANTIATE_TEST_SUITE_P(
+    Fast, ClassBTest,
+    testing::Values(Case{.checkpoint = "latent_bf16", .numerics = Numerics::kF32},
+                    Case{.checkpoint = "dense_modelopt", .device = TinyDevice::kCpu}),
+    kName);
+
+std::vector<Case> every_case(int64_t requests, int64_t rounds) {
+  std::vector<Case> cases;
+  for (const char* checkpoint : {"latent_bf16", "latent_modelopt", "moe_bf16", "moe_modelopt",
+                                 "dense_bf16", "dense_modelopt"}) {
+    for (const int tp : {1, 2, 4}) {
+      cases.push_back({.checkpoint = checkpoint,
+                       .device = TinyDevice::kCpu,
+                       .tp = tp,
+                       .requests = requests,
+                       .rounds = rounds});
+    }
+    cases.push_back({.checkpoint = checkpoint,
+                     .numerics = Numerics::kF32,
+                     .requests = requests,
+                     .rounds = rounds});
+  }
+  return cases;
+}
+
+std::vector<Case> every_case_of_one_rank(int64_t requests, int64_t rounds) {
+  std::vector<Case> cases = every_case(requests, rounds);
+  std::erase_if(cases, [](const Case& tried) { return tried.tp != 1; });
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Whole, ClassATest, testing::ValuesIn(every_case(10, 2)), kName);
+INSTANTIATE_TEST_SUITE_P(Whole, ClassBTest, testing::ValuesIn(every_case_of_one_rank(10, 5)),
+                         kName);
+
+}  // namespace
+}  // namespace dak
