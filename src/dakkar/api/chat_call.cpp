@@ -89,6 +89,9 @@ void ChatCall::take_event(Choice& choice, const GenerationEvent& event, std::str
   }
   usage_.completion_tokens += static_cast<int64_t>(event.tokens.size());
   usage_.cached_tokens += event.cached_tokens;
+  if (event.tokens.empty() && !event.finish) {
+    return;  // nothing to show yet: a first chunk now would look like a first token
+  }
   const ChatDelta delta = choice.text.push(event);
   out += writer_->add(delta, usage_);
   if (event.finish) {

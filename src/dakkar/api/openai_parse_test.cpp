@@ -202,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(
     Bodies, BadBodyTest,
     testing::Values(
         BadBody{"", ""}, BadBody{"[]", "object"}, BadBody{"{", ""}, BadBody{"{} x", ""},
-        BadBody{R"({"messages":[],"messages":[]})", "duplicate"},
+        BadBody{R"({"messages":[],"messages":[]})", "occurs twice"},
         BadBody{R"({"messages":[{"role":"user","content":"\ud800"}]})", ""},
         BadBody{R"({"temperature":NaN,"messages":[{"role":"user","content":"a"}]})", ""},
         BadBody{"{}", "messages is missing"}, BadBody{R"({"messages":[]})", "at least one"},
@@ -228,8 +228,8 @@ std::vector<ChatMessage> messages_of(const std::string& messages) {
 }
 
 TEST(OpenAiMessagesTest, TextPartsAreJoinedByLineFeeds) {
-  const auto messages = messages_of(
-      R"([{"role":"user","content":[{"type":"text","text":"a"},{"type":"input_text","text":"b"}]}])");
+  const auto messages = messages_of(R"([{"role":"user","content":[{"type":"text","text":"a"},)"
+                                    R"({"type":"input_text","text":"b"}]}])");
   EXPECT_EQ(messages[0].content, "a\nb");
 }
 

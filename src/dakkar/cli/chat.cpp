@@ -18,7 +18,7 @@ namespace {
 constexpr auto kHelp =
     "  /reset          forget the conversation\n"
     "  /system TEXT    set the system message and start anew\n"
-    "  /thinking on|off   ask for reasoning, or not\n"
+    "  /thinking on    ask for reasoning; /thinking off: not\n"
     "  /help           this list\n"
     "  /exit           leave (so does Ctrl-D)\n"
     "  Ctrl-C          stop an answer\n";
@@ -33,6 +33,18 @@ struct Style {
     return isatty(STDOUT_FILENO) == 1 ? Style{"\x1b[2m", "\x1b[1m", "\x1b[0m"} : Style{};
   }
 };
+
+/// What a model writes must not steer the terminal: no control characters but line feed and tab.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 ? byte != 0x7F : (c == '\n' || c == '\t')) {
+      out += c;
+    }
+  }
+  return out;
+}
 
 /// Reads lines from stdin; Ctrl-C drops what was typed.
 class LineReader final {
@@ -173,8 +185,9 @@ bool obey(const std::string& line, Conversation& conversation) {
   } else if (word == "/system") {
     conversation.set_system(rest);
     fmt::print("(new system message, conversation forgotten)\n");
-  } else if (word == "/thinking") {
+  } else if (word == "/thinking" && (rest == "on" || rest == "off")) {
     conversation.set_thinking(rest);
+    fmt::print("(thinking {})\n", rest);
   } else {
     fmt::print("{}", kHelp);
   }

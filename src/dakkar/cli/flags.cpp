@@ -20,8 +20,8 @@ constexpr auto kTopHelp =
 constexpr auto kServeHelp =
     "Serve a model over HTTP: /v1/chat/completions, /v1/completions, /v1/models, /tokenize, "
     "/health,\n"
-    "/metrics and more. The socket opens at once; /readyz turns 200 when the model answers.\n"
-    "\n"
+    "/metrics and more. The socket opens at once; /readyz turns 200 when the model answers.";
+constexpr auto kServeExamples =
     "Examples:\n"
     "  dakkar serve MODEL\n"
     "  dakkar serve MODEL --host 0.0.0.0 --port 9000 --api-key SECRET\n"
@@ -29,28 +29,26 @@ constexpr auto kServeHelp =
     "  dakkar serve DIR --load-format dummy      only config.json is needed; answers are noise\n";
 
 constexpr auto kChatHelp =
-    "Talk to a model in this terminal. /help lists the commands there; Ctrl-C stops an answer.\n"
-    "\n"
+    "Talk to a model in this terminal. /help lists the commands there; Ctrl-C stops an answer.";
+constexpr auto kChatExamples =
     "Example:\n"
     "  dakkar chat MODEL --system \"Answer in one sentence.\" --temperature 0\n";
 
-constexpr auto kGenerateHelp =
-    "Print the continuation of one prompt, without a chat template.\n"
-    "\n"
+constexpr auto kGenerateHelp = "Print the continuation of one prompt, without a chat template.";
+constexpr auto kGenerateExamples =
     "Example:\n"
     "  dakkar generate MODEL --prompt \"Once upon a time\" --max-tokens 64 --temperature 0\n";
 
 constexpr auto kInspectHelp =
     "Show a checkpoint's layers, parameters, formats, bytes, and the memory one request takes. "
     "Reads\n"
-    "headers only.\n"
-    "\n"
+    "headers only.";
+constexpr auto kInspectExamples =
     "Example:\n"
     "  dakkar inspect MODEL --tensors | less\n";
 
-constexpr auto kTokenizeHelp =
-    "Turn text or messages into token ids and back.\n"
-    "\n"
+constexpr auto kTokenizeHelp = "Turn text or messages into token ids and back.";
+constexpr auto kTokenizeExamples =
     "Examples:\n"
     "  dakkar tokenize MODEL \"Hello world\"\n"
     "  dakkar tokenize MODEL --decode \"22557 3304\"\n"
@@ -59,8 +57,8 @@ constexpr auto kTokenizeHelp =
     "a line\n";
 
 constexpr auto kLogitsHelp =
-    "Write the logits of given token ids as a float32 .npy file of shape [T, V].\n"
-    "\n"
+    "Write the logits of given token ids as a float32 .npy file of shape [T, V].";
+constexpr auto kLogitsExamples =
     "Example:\n"
     "  dakkar logits MODEL --ids ids.txt --out logits.npy --kernels reference --numerics f32\n";
 
@@ -153,6 +151,7 @@ void add_serve_http(CLI::App& app, ServerConfig& server) {
 
 void add_serve(CLI::App& top, ServeOptions& options) {
   CLI::App& app = *top.add_subcommand("serve", kServeHelp);
+  app.footer(std::string("\n") + kServeExamples);
   add_model(app, options.model);
   add_serve_http(app, options.server);
   app.add_option("--served-model-name", options.served_names,
@@ -179,6 +178,7 @@ void add_serve(CLI::App& top, ServeOptions& options) {
 
 void add_chat(CLI::App& top, ChatOptions& options) {
   CLI::App& app = *top.add_subcommand("chat", kChatHelp);
+  app.footer(std::string("\n") + kChatExamples);
   add_model(app, options.model);
   add_sampling(app, options.sampling);
   add_limits(app, options.model);
@@ -188,6 +188,7 @@ void add_chat(CLI::App& top, ChatOptions& options) {
 
 void add_generate(CLI::App& top, GenerateOptions& options) {
   CLI::App& app = *top.add_subcommand("generate", kGenerateHelp);
+  app.footer(std::string("\n") + kGenerateExamples);
   add_model(app, options.model);
   app.add_option("--prompt", options.prompt, "Text to continue; '-' reads it from stdin")
       ->required();
@@ -198,12 +199,14 @@ void add_generate(CLI::App& top, GenerateOptions& options) {
 
 void add_inspect(CLI::App& top, InspectOptions& options) {
   CLI::App& app = *top.add_subcommand("inspect", kInspectHelp);
+  app.footer(std::string("\n") + kInspectExamples);
   add_model(app, options.model);
   app.add_flag("--tensors", options.tensors, "List every tensor");
 }
 
 void add_tokenize(CLI::App& top, TokenizeOptions& options) {
   CLI::App& app = *top.add_subcommand("tokenize", kTokenizeHelp);
+  app.footer(std::string("\n") + kTokenizeExamples);
   app.add_option("model", options.model, "A model folder, or a hub id in the local cache")
       ->required()
       ->type_name("MODEL");
@@ -222,6 +225,7 @@ void add_tokenize(CLI::App& top, TokenizeOptions& options) {
 
 void add_logits(CLI::App& top, LogitsOptions& options) {
   CLI::App& app = *top.add_subcommand("logits", kLogitsHelp);
+  app.footer(std::string("\n") + kLogitsExamples);
   add_model(app, options.model);
   app.add_option("--ids", options.ids_file, "File of whitespace-separated token ids")
       ->required()
@@ -273,6 +277,7 @@ CommandOptions chosen(const CLI::App& top, AllOptions& all) {
 
 std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
   CLI::App top(kTopHelp, "dakkar");
+  top.footer("dakkar COMMAND --help explains each command with examples.");
   AllOptions all;
   bool version = false;
   top.add_flag("--version", version, "Print the version");

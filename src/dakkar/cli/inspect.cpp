@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -60,22 +64,47 @@ struct StoredTensor {
   int64_t bytes = 0;
 };
 
-StoredTensor stored(const TensorSpec& spec, const WeightSet& weights) {
-  if (spec.role == TensorRole::kLinear) {
-    if (const Result<QuantView> view = weights.find_linear(spec.module())) {
-      return {.format = std::string(name_of(view->format)), .bytes = view->bytes()};
-    }
+/// Where formats come from: the files, or what the config announces when there are none.
+struct FormatSource {
+  const WeightSet* weights = nullptr;  ///< null without files
+  const QuantConfig& quant;
+};
+
+StoredTensor announced(const TensorSpec& spec, const QuantConfig& quant) {
+  const int64_t count = spec.elements();
+  switch (quant.algo_of(spec.module())) {
+    case QuantAlgo::kNone:
+      return {.format = "bf16", .bytes = 2 * count};
+    case QuantAlgo::kFp8:
+      return {.format = "fp8", .bytes = count};
+    case QuantAlgo::kNvfp4:
+    case QuantAlgo::kNvfp4Weight:
+      return {.format = "nvfp4", .bytes = count / 2 + count / kNvfp4Block};
   }
-  return {.format = "small", .bytes = 4 * spec.elements()};
+  return {};
+}
+
+StoredTensor stored(const TensorSpec& spec, const FormatSource& source) {
+  if (spec.role == TensorRole::kVector) {
+    return {.format = "vectors", .bytes = 4 * spec.elements()};
+  }
+  if (source.weights == nullptr) {
+    return announced(spec, source.quant);
+  }
+  const Result<QuantView> view = source.weights->find_linear(spec.module());
+  if (!view) {  // an MTP head that a re-saved file lacks
+    return {.format = "absent", .bytes = 0};
+  }
+  return {.format = std::string(name_of(view->format)), .bytes = view->bytes()};
 }
 
 using TallyTable = std::map<std::pair<std::string, std::string>, Tally>;
 
 TallyTable tally(const std::vector<TensorSpec>& specs, const ModelConfig& config,
-                 const WeightSet& weights) {
+                 const FormatSource& source) {
   TallyTable table;
   for (const TensorSpec& spec : specs) {
-    const StoredTensor tensor = stored(spec, weights);
+    const StoredTensor tensor = stored(spec, source);
     Tally& row = table[{part_of(spec, config), tensor.format}];
     ++row.tensors;
     row.parameters += spec.elements();
@@ -84,19 +113,22 @@ TallyTable tally(const std::vector<TensorSpec>& specs, const ModelConfig& config
   return table;
 }
 
-void print_table(const TallyTable& table, int64_t total_bytes) {
+void print_table(const TallyTable& table) {
   Tally all;
+  for (const auto& [key, row] : table) {
+    all.tensors += row.tensors;
+    all.parameters += row.parameters;
+    all.bytes += row.bytes;
+  }
   fmt::print("\n  {:<18} {:<8} {:>8} {:>12} {:>12} {:>7}\n", "part", "format", "tensors",
              "parameters", "bytes", "share");
   for (const auto& [key, row] : table) {
     fmt::print("  {:<18} {:<8} {:>8} {:>12} {:>12} {:>6.1f}%\n", key.first, key.second, row.tensors,
                human_count(row.parameters), human_bytes(row.bytes),
-               100.0 * static_cast<double>(row.bytes) / static_cast<double>(total_bytes));
-    all.tensors += row.tensors;
-    all.parameters += row.parameters;
+               100.0 * static_cast<double>(row.bytes) / static_cast<double>(all.bytes));
   }
   fmt::print("  {:<18} {:<8} {:>8} {:>12} {:>12}\n", "total", "", all.tensors,
-             human_count(all.parameters), human_bytes(total_bytes));
+             human_count(all.parameters), human_bytes(all.bytes));
 }
 
 void print_pattern(const ModelConfig& config) {
@@ -106,7 +138,7 @@ void print_pattern(const ModelConfig& config) {
   }
   constexpr size_t kRow = 60;
   for (size_t at = 0; at < pattern.size(); at += kRow) {
-    fmt::print("  {} {}\n", at == 0 ? "pattern " : "        ", pattern.substr(at, kRow));
+    fmt::print("  {} {}\n", at == 0 ? "pattern   " : "          ", pattern.substr(at, kRow));
   }
 }
 
@@ -114,8 +146,9 @@ void print_memory(const ModelFolder& folder) {
   const ModelConfig& config = folder.config;
   const DType kv = folder.quant.fp8_kv_cache ? DType::kF8E4M3 : DType::kBF16;
   int64_t page = 0;
-  for (const LayerKind kind : config.layers) {
-    page += kind == LayerKind::kAttention ? attention_page_bytes(config, kv) : 0;
+  for (const std::vector<LayerKind>& layers : {config.layers, config.mtp_layers}) {
+    page += std::count(layers.begin(), layers.end(), LayerKind::kAttention) *
+            attention_page_bytes(config, kv);
   }
   const int64_t block = config.count(LayerKind::kMamba) > 0
                             ? mamba_state_layout(mamba_dims(config, DType::kBF16, 0)).bytes
@@ -126,45 +159,56 @@ void print_memory(const ModelFolder& folder) {
              human_bytes(state), config.count(LayerKind::kMamba), human_bytes(block));
   fmt::print("  {:<26} {:>12}   ({} KV)\n", "KV cache per 1,000 tokens",
              human_bytes(page * 1000 / kKvPageTokens), kv == DType::kBF16 ? "bf16" : "fp8");
-  for (const int64_t tokens : {int64_t{8192}, int64_t{65536}, config.max_positions}) {
-    if (tokens <= config.max_positions) {
-      const int64_t pages = (tokens + kKvPageTokens - 1) / kKvPageTokens;
-      fmt::print("  {:<26} {:>12}\n", fmt::format("at {} tokens", tokens),
-                 human_bytes(state + pages * page));
-    }
+  const std::set<int64_t> lengths = {std::min<int64_t>(8192, config.max_positions),
+                                     std::min<int64_t>(65536, config.max_positions),
+                                     config.max_positions};
+  for (const int64_t tokens : lengths) {
+    const int64_t pages = (tokens + kKvPageTokens - 1) / kKvPageTokens;
+    fmt::print("  {:<26} {:>12}\n", fmt::format("at {} tokens", tokens),
+               human_bytes(state + pages * page));
   }
 }
 
-void print_tensors(const std::vector<TensorSpec>& specs, const WeightSet& weights) {
+void print_tensors(const std::vector<TensorSpec>& specs, const FormatSource& source) {
   fmt::print("\n");
   for (const TensorSpec& spec : specs) {
     std::string shape;
     for (const int64_t size : spec.shape) {
       shape += fmt::format("{}{}", shape.empty() ? "" : " x ", size);
     }
-    const StoredTensor tensor = stored(spec, weights);
+    const StoredTensor tensor = stored(spec, source);
     fmt::print("  {:<64} {:>20} {:>6} {:>10}\n", spec.name, shape, tensor.format,
                human_bytes(tensor.bytes));
   }
 }
 
 void print_numbers(const ModelConfig& config) {
-  fmt::print("  hidden   {}, vocabulary {}, trained for {} tokens\n", config.hidden, config.vocab,
+  fmt::print("  hidden     {}, vocabulary {}, trained for {} tokens\n", config.hidden, config.vocab,
              config.max_positions);
   if (config.count(LayerKind::kMamba) > 0) {
-    fmt::print("  Mamba-2  {} heads of {}, state {}, {} groups, convolution over {}\n",
+    fmt::print("  Mamba-2    {} heads of {}, state {}, {} groups, convolution over {}\n",
                config.mamba.heads, config.mamba.head_dim, config.mamba.state, config.mamba.groups,
                config.mamba.conv_kernel);
   }
   if (config.count(LayerKind::kAttention) > 0) {
-    fmt::print("  attention {} query heads, {} KV heads, of {}\n", config.attention.query_heads,
+    fmt::print("  attention  {} query heads, {} KV heads, of {}\n", config.attention.query_heads,
                config.attention.kv_heads, config.attention.head_dim);
   }
   if (config.moe.experts > 0) {
-    fmt::print("  MoE      {} experts of {}, {} per token, latent {}, shared {}\n",
+    fmt::print("  MoE        {} experts of {}, {} per token, latent {}, shared {}\n",
                config.moe.experts, config.moe.inner, config.moe.chosen, config.moe.latent,
                config.moe.shared_inner);
   }
+}
+
+bool has_weights(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".safetensors") {
+      return true;
+    }
+  }
+  return std::filesystem::exists(folder / "model.safetensors.index.json", ignored);
 }
 
 }  // namespace
@@ -174,19 +218,27 @@ Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*op
   if (!folder) {
     return fail(folder.error());
   }
-  const Result<WeightSet> weights = open_weights(options.model, *folder, {});
-  if (!weights) {
-    return fail(weights.error());
+  std::optional<WeightSet> weights;
+  if (options.model.load_format != "dummy" && has_weights(folder->path)) {
+    Result<WeightSet> opened = open_weights(options.model, *folder, {});
+    if (!opened) {
+      return fail(opened.error());
+    }
+    weights.emplace(std::move(*opened));
   }
+  const FormatSource source{.weights = weights ? &*weights : nullptr, .quant = folder->quant};
   const std::vector<TensorSpec> specs = tensor_table(folder->config);
   fmt::print("\n  {}  ({})\n\n", folder->name, folder->path.string());
-  fmt::print("  layers   {}\n", layers_line(folder->config));
+  fmt::print("  layers     {}\n", layers_line(folder->config));
   print_pattern(folder->config);
   print_numbers(folder->config);
-  print_table(tally(specs, folder->config, *weights), weights->total_bytes());
+  if (!weights) {
+    fmt::print("\n  no weights here: formats are what the config announces\n");
+  }
+  print_table(tally(specs, folder->config, source));
   print_memory(*folder);
   if (options.tensors) {
-    print_tensors(specs, *weights);
+    print_tensors(specs, source);
   }
   fmt::print("\n");
   return 0;

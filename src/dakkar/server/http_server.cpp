@@ -31,11 +31,7 @@ constexpr std::string_view kFull =
 
 asio::awaitable<void> run_session(SessionHost& host, tcp::socket socket) {
   Session session(host, std::move(socket));
-  try {
-    co_await session.run();
-  } catch (const std::exception& problem) {
-    log_error(fmt::format("a connection failed: {}", problem.what()));
-  }
+  co_await session.run();
 }
 
 /// Says no to one connection too many, without waiting for it to read that.

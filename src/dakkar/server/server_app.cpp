@@ -11,6 +11,7 @@
 #include "dakkar/api/openai_parse.h"
 #include "dakkar/api/openai_reply.h"
 #include "dakkar/api/tokenize.h"
+#include "dakkar/base/json.h"
 #include "dakkar/base/log.h"
 #include "dakkar/server/index_page.h"
 #include "dakkar/server/version.h"
@@ -105,7 +106,7 @@ std::optional<RouteChoice> ServerApp::refuse_early(const HttpRequest& request) c
   }
   if (!access_.allows(request)) {
     const std::string why = Access::refusal(request);
-    log_warning(fmt::format("refused {} {}: {}", request.method, request.path, why));
+    log_warning(fmt::format("refused {} {}: {}", request.method, json_quote(request.path), why));
     HttpReply reply = refusal(401, why);
     reply.fields.emplace_back("www-authenticate", "Bearer");
     return RouteChoice{.handler = handler, .what = std::move(reply)};

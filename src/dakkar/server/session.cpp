@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "dakkar/api/openai_reply.h"
+#include "dakkar/base/log.h"
 
 namespace dak {
 
@@ -136,14 +137,24 @@ void Session::close_now() {
 }
 
 awaitable<void> Session::run() {
-  while (!host_.closing && co_await read_request()) {
-    if (co_await answer() == After::kClose || host_.closing) {
-      break;
-    }
+  try {
+    co_await serve();
+  } catch (const std::exception& problem) {
+    log_error(fmt::format("a connection failed: {}", problem.what()));
   }
   boost::system::error_code ignored;
   stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   stream_.close();
+  co_await settle();
+}
+
+awaitable<void> Session::serve() {
+  while (!host_.closing && co_await read_request()) {
+    const After after = co_await answer();
+    if (after == After::kClose || host_.closing) {
+      break;
+    }
+  }
 }
 
 /// Waits for the first bytes of a request, which may take long on a kept connection.
@@ -175,8 +186,10 @@ awaitable<bool> Session::read_request() {
             .head_only = request_.method == "HEAD",
             .chunked = parser.get().version() >= 11};
   if (!error) {
-    if (auto refusal = host_.app.refuse_early(request_); refusal && !parser.is_done()) {
-      co_await refuse_and_close(std::move(std::get<HttpReply>(refusal->what)));
+    auto refusal = parser.is_done() ? std::nullopt : host_.app.refuse_early(request_);
+    if (refusal) {
+      const HttpReply reply = std::move(std::get<HttpReply>(refusal->what));
+      co_await refuse_and_close(reply);
       co_return false;
     }
     if (lower(request_.field("expect")) == "100-continue") {
@@ -190,8 +203,9 @@ awaitable<bool> Session::read_request() {
   }
   stream_.expires_never();
   if (error) {
-    if (auto reply = reply_to_bad_request(error, config.max_body_bytes)) {
-      co_await refuse_and_close(std::move(*reply));
+    const auto reply = reply_to_bad_request(error, config.max_body_bytes);
+    if (reply) {
+      co_await refuse_and_close(*reply);
     }
     co_return false;
   }
@@ -223,12 +237,13 @@ awaitable<Session::After> Session::send_reply(const HttpReply& reply) {
   frame_.keep_alive = frame_.keep_alive && !host_.closing;
   std::string bytes = encode_reply(complete, frame_);
   const bool sent = co_await write(std::move(bytes));
-  co_return sent&& frame_.keep_alive ? After::kNextRequest : After::kClose;
+  const bool keep = sent && frame_.keep_alive;
+  co_return keep ? After::kNextRequest : After::kClose;
 }
 
 /// Answers a request whose rest nobody will read. What the client still sends is read for a moment:
 /// closing with unread data would make its system throw the reply away.
-awaitable<void> Session::refuse_and_close(HttpReply reply) {
+awaitable<void> Session::refuse_and_close(const HttpReply& reply) {
   const HttpRecord record{.handler = "refused", .status = reply.status, .seconds = 0.0};
   host_.app.metrics().answered(record);
   frame_.keep_alive = false;

@@ -89,6 +89,7 @@ class Session final {
   /// Whether the client is still there while a request is worked on.
   enum class Peer { kReading, kHalfClosed, kGone };
 
+  boost::asio::awaitable<void> serve();
   boost::asio::awaitable<bool> wait_for_bytes();
   boost::asio::awaitable<bool> read_request();
   boost::asio::awaitable<After> answer();
@@ -97,11 +98,11 @@ class Session final {
   boost::asio::awaitable<After> deliver(ChatCall& call, std::string bytes);
   boost::asio::awaitable<void> on_worker(std::function<void()> work);
   boost::asio::awaitable<After> send_reply(const HttpReply& reply);
-  boost::asio::awaitable<void> refuse_and_close(HttpReply reply);
+  boost::asio::awaitable<void> refuse_and_close(const HttpReply& reply);
   boost::asio::awaitable<bool> write(std::string bytes);
   boost::asio::awaitable<void> linger();
-  boost::asio::awaitable<void> stop_watching();
-  boost::asio::awaitable<bool> keep_quiet_stream_alive(ChatCall& call);
+  boost::asio::awaitable<void> settle();
+  boost::asio::awaitable<bool> look_after(ChatCall& call);
   boost::asio::awaitable<bool> probe_peer(ReplyMode mode);
 
   void watch_peer();
@@ -123,7 +124,8 @@ class Session final {
   boost::asio::cancellation_signal stop_read_;
   bool watching_ = false;
   Peer peer_ = Peer::kReading;
-  int looks_ = 0;  ///< how often a half-closed peer was looked at
+  SteadyTime look_at_;  ///< when to look after the client and the engine again
+  int looks_ = 0;       ///< how often a half-closed peer was looked at
   SteadyTime last_write_;
 };
 

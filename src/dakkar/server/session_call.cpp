@@ -22,6 +22,18 @@ namespace {
 constexpr size_t kMaxPipelined = 64 << 10;
 constexpr std::string_view kComment = ": keep-alive\n\n";
 
+/// Counts one more as long as it lives.
+class CountedCall final {
+ public:
+  explicit CountedCall(std::atomic<int64_t>& count) : count_(count) { ++count_; }
+  ~CountedCall() { --count_; }
+  CountedCall(const CountedCall&) = delete;
+  CountedCall& operator=(const CountedCall&) = delete;
+
+ private:
+  std::atomic<int64_t>& count_;
+};
+
 }  // namespace
 
 awaitable<Session::After> Session::generate(const Dialect& dialect, SteadyTime arrival) {
@@ -41,18 +53,17 @@ awaitable<Session::After> Session::generate(const Dialect& dialect, SteadyTime a
     co_return co_await send_reply(*refusal);
   }
   auto& call = std::get<std::unique_ptr<ChatCall>>(started);
-  ++host_.active_calls;
+  const CountedCall counted(host_.active_calls);
+  peer_ = Peer::kReading;
+  looks_ = 0;
+  look_at_ = next_look();
   watch_peer();
   const After after = co_await follow(*call);
   if (peer_ == Peer::kGone && !call->finished()) {
     host_.app.metrics().disconnected();
   }
   call.reset();
-  --host_.active_calls;
-  co_await stop_watching();
-  while (wake_.pending()) {
-    co_await asio::post(host_.io, asio::use_awaitable);
-  }
+  co_await settle();
   co_return peer_ == Peer::kReading ? after : After::kClose;
 }
 
@@ -79,10 +90,14 @@ awaitable<Session::After> Session::follow(ChatCall& call) {
       co_await write(std::move(piece));
       continue;
     }
-    const bool raised = co_await signal_.wait(next_look());
-    if (!raised && !co_await keep_quiet_stream_alive(call)) {
-      co_return co_await deliver(call, {});
+    co_await signal_.wait(look_at_);
+    if (steady_now() < look_at_) {
+      continue;
     }
+    if (!co_await look_after(call)) {
+      co_return co_await deliver(call, std::string());
+    }
+    look_at_ = next_look();
   }
 }
 
@@ -91,8 +106,11 @@ awaitable<Session::After> Session::deliver(ChatCall& call, std::string bytes) {
   if (call.mode() == ReplyMode::kStream) {
     std::string rest = bytes.empty() ? std::string() : encode_stream_piece(bytes, frame_);
     rest += encode_stream_end(frame_);
-    const bool sent = rest.empty() || co_await write(std::move(rest));
-    co_return sent&& frame_.keep_alive ? After::kNextRequest : After::kClose;
+    if (!rest.empty()) {
+      co_await write(std::move(rest));
+    }
+    const bool keep = peer_ != Peer::kGone && frame_.keep_alive;
+    co_return keep ? After::kNextRequest : After::kClose;
   }
   HttpReply reply;
   if (call.error()) {
@@ -103,8 +121,9 @@ awaitable<Session::After> Session::deliver(ChatCall& call, std::string bytes) {
   co_return co_await send_reply(reply);
 }
 
-/// Runs when nothing has happened for a while. False when the call was given up.
-awaitable<bool> Session::keep_quiet_stream_alive(ChatCall& call) {
+/// Runs every second or so: ends calls of a dead engine, breaks the silence of a stream, finds out
+/// whether a half-closed client still lives. False when the call was given up.
+awaitable<bool> Session::look_after(ChatCall& call) {
   if (const std::optional<Error> dead = host_.app.engine_failure()) {
     const std::string bytes = call.abort(*dead);
     if (!bytes.empty()) {
@@ -153,8 +172,6 @@ SteadyTime Session::next_look() const {
 
 /// Reads ahead while a request is worked on: to see the client go, and to keep what it pipelines.
 void Session::watch_peer() {
-  peer_ = Peer::kReading;
-  looks_ = 0;
   if (buffer_.size() >= kMaxPipelined) {
     return;
   }
@@ -177,16 +194,21 @@ void Session::note_read(const boost::system::error_code& error, size_t bytes) {
   if (error == asio::error::eof) {
     const bool half = host_.app.config().half_close == HalfClose::kKeep;
     peer_ = half ? Peer::kHalfClosed : Peer::kGone;
+    look_at_ = steady_now();
   } else if (error != asio::error::operation_aborted) {
     peer_ = Peer::kGone;
   }
   signal_.raise();
 }
 
-awaitable<void> Session::stop_watching() {
+/// Waits until nothing that was started for the last call can come back to this object.
+awaitable<void> Session::settle() {
   while (watching_) {
     stop_read_.emit(asio::cancellation_type::total);
     co_await signal_.wait(steady_now() + std::chrono::milliseconds(20));
+  }
+  while (wake_.pending()) {
+    co_await asio::post(host_.io, asio::use_awaitable);
   }
 }
 
