@@ -55,7 +55,8 @@ Value Evaluator::make_macro(const Stmt& node) {
 Value Evaluator::call(const Value& callee, const Arguments& args) {
   if (callee.is(Kind::kFunction) || callee.is(Kind::kMethod)) {
     const auto& method = callee.as<MethodObject>();
-    return method.entry->function(rt_, method.self, args);
+    spend_on(method.self);
+    return rt_.failed() ? Value::failed() : method.entry->function(rt_, method.self, args);
   }
   if (callee.is(Kind::kMacro)) {
     return call_macro(callee.as<MacroObject>(), args);

@@ -275,6 +275,11 @@ Value Evaluator::evaluate_call(const Expr& node, const Value* caller) {
   return call(callee, args);
 }
 
+// What reads a whole string pays for its length.
+void Evaluator::spend_on(const Value& value) {
+  rt_.spend(value.is_string() ? value.string().bytes_size() / 4 : 0);
+}
+
 // A filter without input filters the text of the surrounding block.
 Value Evaluator::evaluate_filter(const Expr& node, const Value* block) {
   const Expr* input = node.children[0];
@@ -291,10 +296,11 @@ Value Evaluator::evaluate_filter(const Expr& node, const Value* block) {
     return Value::failed();
   }
   rt_.set_line(node.line);
+  spend_on(value);
   if (node.filter == nullptr) {
     return rt_.raise(fmt::format("No filter named '{}' found.", node.name));
   }
-  return node.filter->function(rt_, value, args);
+  return rt_.failed() ? Value::failed() : node.filter->function(rt_, value, args);
 }
 
 Value Evaluator::evaluate_test(const Expr& node) {

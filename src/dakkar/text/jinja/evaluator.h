@@ -63,6 +63,7 @@ class Evaluator {
   Value evaluate_test(const Expr& node);
   bool evaluate_arguments(const Expr& node, Arguments& args);
   bool spread(const Expr& node, Arguments& args);
+  void spend_on(const Value& value);
 
   // Calls.
   Value call(const Value& callee, const Arguments& args);

@@ -49,6 +49,7 @@ bool fill_dict(Runtime& rt, const Arguments& args, DictObject& out) {
   for (const auto& [name, value] : args.keywords) {
     out.set(rt.text(name, Origin::kTemplate), value);
   }
+  rt.spend(out.size() * 16);
   rt.heap().charge(out.size() * 64);
   return !rt.failed();
 }

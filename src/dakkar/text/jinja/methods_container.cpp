@@ -37,7 +37,7 @@ Value dict_get(Runtime& rt, const Value& self, const Arguments& args) {
 
 Value dict_copy(Runtime& rt, const Value& self, const Arguments& args) {
   const Bound bound(rt, args, {.function = "copy", .parameters = {}, .required = 0});
-  if (!bound.ok() || !rt.room_for(self.dict().size() * 32)) {
+  if (!bound.ok() || !rt.spend(self.dict().size() * 16) || !rt.room_for(self.dict().size() * 32)) {
     return Value::failed();
   }
   auto& made = rt.heap().make<DictObject>();

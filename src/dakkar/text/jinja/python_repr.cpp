@@ -5,8 +5,10 @@
 
 #include <fmt/core.h>
 
+#include "dakkar/text/jinja/ast.h"
 #include "dakkar/text/jinja/builtins.h"
 #include "dakkar/text/jinja/iterate.h"
+#include "dakkar/text/jinja/loop.h"
 #include "dakkar/text/jinja/operators.h"
 #include "dakkar/text/jinja/unicode.h"
 
@@ -108,6 +110,9 @@ class Printer {
     }
     if (value.is(Kind::kFloat)) {
       return repr_float(value.real);
+    }
+    if (value.is(Kind::kMacro)) {
+      return fmt::format("<Macro '{}'>", value.as<MacroObject>().statement->name);
     }
     if (!value.is(Kind::kRange)) {
       return fmt::format("<{} object>", type_name(value));

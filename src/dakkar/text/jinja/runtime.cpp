@@ -47,7 +47,8 @@ bool Runtime::room_for(int64_t bytes) {
 }
 
 Value Runtime::text(MarkedText text) {
-  return room_for(text.size()) ? heap_.string(std::move(text)) : Value::failed();
+  return spend(text.size() / 4) && room_for(text.size()) ? heap_.string(std::move(text))
+                                                         : Value::failed();
 }
 
 Value Runtime::text(std::string_view bytes, Origin origin) {

@@ -13,7 +13,7 @@ namespace dak::jinja {
 
 /// What one render may use before it ends with an error.
 struct Limits {
-  int64_t steps = 50'000'000;                 ///< nodes evaluated plus items walked
+  int64_t steps = 50'000'000;                 ///< nodes evaluated, items walked, text made / 4
   int64_t output_bytes = int64_t{64} << 20;   ///< of the whole output, or of one captured block
   int64_t memory_bytes = int64_t{768} << 20;  ///< of all values made
   int64_t call_depth = 200;                   ///< macros and recursive loops inside each other

@@ -97,6 +97,14 @@ TEST(JinjaTemplateTest, PrivateAndMutatingAttributesAreUnusable) {
             "error: line 1: access to attribute 'append' of 'list' object is unsafe.");
 }
 
+TEST(JinjaTemplateTest, SearchingFromTheRightFindsLongPartsAcrossWindows) {
+  const std::string long_part = "'" + std::string(20, 'a') + "b'";
+  const std::string text = "{% set s = 'a' * 30 ~ 'b' ~ 'x' * 9000 ~ " + long_part + " %}";
+  EXPECT_EQ(render(text + "{{ s.rfind(" + long_part + ") }}"), "9031");
+  EXPECT_EQ(render(text + "{{ s[:-1].rfind(" + long_part + ") }}"), "10");
+  EXPECT_EQ(render(text + "{{ s.rsplit(" + long_part + ")|map('length')|list }}"), "[10, 9000, 0]");
+}
+
 TEST(JinjaTemplateTest, InheritanceAndIncludesAreRefusedByName) {
   EXPECT_EQ(render("{% include 'x' %}"),
             "error: line 1: tag 'include' is not supported in a chat template");
