@@ -87,7 +87,9 @@ def first_failures(output):
     """The names of the test cases that failed, for people."""
     cases = [line.split()[3].rstrip(",") for line in output.splitlines()
              if "[  FAILED  ]" in line and "." in line and len(line.split()) > 3]
-    return ", ".join(dict.fromkeys(cases)) or "its test program"
+    names = list(dict.fromkeys(cases))
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return ", ".join(names[:2]) + more if names else "its test program"
 
 
 def try_mutant(mutant):
