@@ -49,11 +49,13 @@ class Dice final {
   /// Short answers that begin just below the end of a page: all need one more at about one time.
   std::vector<TimedRequest> crowded_schedule(int64_t count, int64_t vocab) {
     std::vector<TimedRequest> requests = schedule(count, vocab);
-    for (TimedRequest& timed : requests) {
-      const int64_t length = between(100, 127) + (between(0, 3) == 0 ? kChunkTokens : 0);
+    for (int64_t i = 0; i < count; ++i) {
+      TimedRequest& timed = requests[static_cast<size_t>(i)];
+      const bool longer = i >= 4 && between(0, 1) == 0;
+      const int64_t length = between(118, 127) + (longer ? kChunkTokens : 0);
       timed.request.prompt.resize(static_cast<size_t>(length), static_cast<TokenId>(length));
-      timed.request.stop.max_tokens = between(25, 40);
-      timed.arrival = between(0, 4);
+      timed.request.stop.max_tokens = between(28, 40);
+      timed.arrival = i < 4 ? 0 : between(0, 4);
     }
     return requests;
   }
@@ -111,8 +113,8 @@ class PropertyTest : public testing::TestWithParam<Case> {
                               .load_args = model_.load_args(GetParam().numerics, tp),
                               .max_model_len = kLongest,
                               .state_positions = kStatePositions,
-                              // Two pages in an extent, so that few of them make a small pool.
-                              .least_page_bytes = int64_t{900} << 10});
+                              // One page in an extent, so that few of them make a small pool.
+                              .least_page_bytes = int64_t{1200} << 10});
   }
 
   /// Each request with nobody beside it: what every other way is compared with.
@@ -276,7 +278,7 @@ TEST_P(ClassBTest, PreemptionByRecomputeTurnsOnlyNearTies) {
   for (int64_t round = 0; round < GetParam().rounds; ++round) {
     const std::vector<TimedRequest> requests = dice.crowded_schedule(GetParam().requests, vocab());
     const ScheduleRun run =
-        on->run(requests, {.pages = 4, .forecast_tokens = 1, .lag_seed = seed_ | 1U});
+        on->run(requests, {.pages = 3, .forecast_tokens = 1, .lag_seed = seed_ | 1U});
     EXPECT_GT(run.preemptions, 0);
     expect_near(run, requests, run_alone(*on, requests), 1);
   }
