@@ -52,7 +52,9 @@ class Dice final {
     for (int64_t i = 0; i < count; ++i) {
       TimedRequest& timed = requests[static_cast<size_t>(i)];
       const bool longer = i >= 4 && between(0, 1) == 0;
-      const int64_t length = between(118, 127) + (longer ? kChunkTokens : 0);
+      // The oldest comes to its page's end last: the others hold what it then needs.
+      const int64_t length =
+          i == 0 ? between(112, 116) : between(120, 127) + (longer ? kChunkTokens : 0);
       timed.request.prompt.resize(static_cast<size_t>(length), static_cast<TokenId>(length));
       timed.request.stop.max_tokens = between(28, 40);
       timed.arrival = i < 4 ? 0 : between(0, 4);
