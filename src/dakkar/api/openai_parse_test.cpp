@@ -1,5 +1,6 @@
 #include "dakkar/api/openai_parse.h"
 
+#include <random>
 #include <string>
 
 #include <fmt/core.h>
@@ -350,6 +351,26 @@ TEST(OpenAiCompletionTest, TheBenchClientsBodyIsAccepted) {
       R"("stream":true,"stream_options":{"include_usage":true},"ignore_eos":true)");
   ASSERT_TRUE(request.has_value()) << request.error().message;
   EXPECT_TRUE(request->unknown_fields.empty());
+}
+
+TEST(OpenAiChatTest, DamagedBodiesAreErrorsAndNothingWorse) {
+  const std::string whole =
+      R"({"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"stop":["x"],)"
+      R"("logit_bias":{"3":1},"stream":true,"stream_options":{"include_usage":true},"n":2})";
+  const ServedModel model = served();
+  std::mt19937 random(7);
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string body = whole;
+    for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; --changes) {
+      body[random() % body.size()] = static_cast<char>(random() % 256);
+    }
+    const Result<ChatRequest> request =
+        parse_openai({.body = body, .id = "id", .model = model, .route = OpenAiRoute::kChat});
+    refused += request.has_value() ? 0 : 1;
+    EXPECT_TRUE(request.has_value() || !request.error().message.empty());
+  }
+  EXPECT_GT(refused, 1000);
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ class Conversation final {
     const LocalPrompt prompt{
         .source = std::move(chat), .start = PromptStart::kPlain, .sampling = sampling_};
     const Result<LocalAnswer> answer = generate_locally(model_, prompt, [](std::string_view piece) {
-      fmt::print("{}", piece);
+      fmt::print("{}", printable(piece));
       std::fflush(stdout);
     });
     if (!answer) {

@@ -16,7 +16,7 @@ std::string scaled(double value, std::string_view suffix) {
 }  // namespace
 
 std::string human_bytes(int64_t bytes) {
-  constexpr std::array<std::string_view, 5> kUnits = {"B", "KB", "MB", "GB", "TB"};
+  constexpr std::array<std::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);
   size_t unit = 0;
   while (value >= 1000.0 && unit + 1 < kUnits.size()) {

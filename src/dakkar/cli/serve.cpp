@@ -56,6 +56,29 @@ std::string url_host(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
+/// A call to paste: a chat where the checkpoint can chat, else a completion.
+std::string example_call(const CheckpointText& text, const ServerConfig& config,
+                         const std::string& url) {
+  std::string_view path = "/v1/chat/completions";
+  std::string_view body = R"({"messages":[{"role":"user","content":"hi"}],"stream":true})";
+  if (text.chat_template() == nullptr) {
+    path = "/v1/completions";
+    body = text.tokenizer() != nullptr ? R"({"prompt":"Once upon a time","stream":true})"
+                                       : R"({"prompt":[1,2,3],"stream":true})";
+  }
+  const std::string_view key =
+      config.api_keys.empty() ? "" : " \\\n    -H \"Authorization: Bearer $KEY\"";
+  return fmt::format("  curl -N {}{}{} \\\n    -d '{}'\n", url, path, key, body);
+}
+
+std::string_view text_line(const CheckpointText& text) {
+  if (text.tokenizer() == nullptr) {
+    return "no tokenizer: prompts are token ids, on /v1/completions";
+  }
+  return text.chat_template() != nullptr ? "tokenizer and chat template of the checkpoint"
+                                         : "no chat template: use /v1/completions";
+}
+
 void print_banner(LocalModel& model, const ServerConfig& config, uint16_t port) {
   const ModelFolder& folder = model.folder();
   Engine& engine = model.engine();
@@ -75,14 +98,11 @@ void print_banner(LocalModel& model, const ServerConfig& config, uint16_t port) 
              spec.page_tokens, human_bytes(spec.page_bytes));
   fmt::print("  limits   {} tokens per request, {} requests at a time\n", engine.max_model_len(),
              engine.max_num_seqs());
-  fmt::print("  chat     {}\n", model.text().chat_template() != nullptr
-                                    ? "template of the checkpoint"
-                                    : "no chat template: use /v1/completions");
+  fmt::print("  text     {}\n", text_line(model.text()));
   const std::string url = fmt::format("http://{}:{}", url_host(config.host), port);
   fmt::print("  keys     {}\n\n", config.api_keys.empty() ? "none needed" : "needed");
   fmt::print("  Ready: {}\n\n", url);
-  fmt::print("  curl -N {}/v1/chat/completions \\\n", url);
-  fmt::print("    -d '{}'\n\n", R"({"messages":[{"role":"user","content":"hi"}],"stream":true})");
+  fmt::print("{}\n", example_call(model.text(), config, url));
   std::fflush(stdout);
 }
 

@@ -63,6 +63,7 @@ class HttpServer::Io final {
               .workers = workers_,
               .sessions = {},
               .closing = false,
+              .body_bytes = 0,
               .active_calls = 0,
               .connections = 0} {}
 

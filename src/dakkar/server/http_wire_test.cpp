@@ -32,11 +32,20 @@ TEST(HttpWireTest, AChunkedBodyOverTheLimitGets413) {
   EXPECT_EQ(client.read_answer().status, 413);
 }
 
+TEST(HttpWireTest, BodiesOfAllConnectionsTogetherAreBounded) {
+  ServerConfig config;
+  config.max_bodies_bytes = 100'000;
+  const TestServer server({.config = config, .engine = {}});
+  const HttpAnswer answer = server.post("/v1/completions", std::string(200'000, ' '));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(server.post("/v1/chat/completions", kHi).status, 200);
+}
+
 TEST(HttpWireTest, ChunkedRequestBodiesAreRead) {
   const TestServer server;
   HttpClient client(server.port());
   client.send("POST /v1/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
-  client.send("b\r\n{\"prompt\":\"a\r\n");
+  client.send("c\r\n{\"prompt\":\"a\r\n");
   client.send("12\r\nbc\",\"max_tokens\":2\r\n");
   client.send("1\r\n}\r\n0\r\n\r\n");
   const HttpAnswer answer = client.read_answer();

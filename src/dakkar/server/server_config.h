@@ -23,6 +23,7 @@ struct ServerConfig {
   HalfClose half_close = HalfClose::kKeep;
 
   int64_t max_body_bytes = int64_t{64} << 20;
+  int64_t max_bodies_bytes = int64_t{1} << 30;  ///< of all connections together
   int64_t max_header_bytes = 64 << 10;
   int64_t max_connections = 4096;
   int worker_threads = 2;  ///< for parsing, templates and tokenizing

@@ -119,6 +119,7 @@ Session::Session(SessionHost& host, asio::ip::tcp::socket socket)
 }
 
 Session::~Session() {
+  hold_body(0);
   host_.sessions.erase(this);
   --host_.connections;
 }
@@ -175,42 +176,55 @@ awaitable<bool> Session::read_request() {
   if (!co_await wait_for_bytes()) {
     co_return false;
   }
+  hold_body(0);
   const ServerConfig& config = host_.app.config();
   Parser parser;
   parser.header_limit(static_cast<uint32_t>(config.max_header_bytes));
   parser.body_limit(static_cast<uint64_t>(config.max_body_bytes));
   stream_.expires_after(duration_of(config.header_seconds));
-  auto [error, header_bytes] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+  auto [error, read] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
   request_ = request_of(parser);
-  frame_ = {.keep_alive = parser.keep_alive(),
+  frame_ = {.keep_alive = parser.is_header_done() && parser.keep_alive(),
             .head_only = request_.method == "HEAD",
             .chunked = parser.get().version() >= 11};
-  if (!error) {
-    auto refusal = parser.is_done() ? std::nullopt : host_.app.refuse_early(request_);
-    if (refusal) {
-      const HttpReply reply = std::move(std::get<HttpReply>(refusal->what));
-      co_await refuse_and_close(reply);
-      co_return false;
-    }
-    if (lower(request_.field("expect")) == "100-continue") {
+  std::optional<HttpReply> refusal;
+  if (!error && !parser.is_done()) {
+    refusal = refuse_body();
+    if (!refusal && lower(request_.field("expect")) == "100-continue") {
       co_await write(std::string(kInterimReply));
     }
   }
-  while (!error && !parser.is_done()) {
+  while (!error && !refusal && !parser.is_done()) {
     stream_.expires_after(duration_of(config.body_seconds));
-    std::tie(error, header_bytes) =
-        co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+    std::tie(error, read) = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+    hold_body(static_cast<int64_t>(parser.get().body().size()));
+    if (host_.body_bytes > config.max_bodies_bytes) {
+      refusal = plain_refusal(503, "too many large requests at once: try again later");
+    }
   }
   stream_.expires_never();
   if (error) {
-    const auto reply = reply_to_bad_request(error, config.max_body_bytes);
-    if (reply) {
-      co_await refuse_and_close(*reply);
-    }
-    co_return false;
+    refusal = reply_to_bad_request(error, config.max_body_bytes);
+  }
+  if (refusal) {
+    co_await refuse_and_close(*refusal);
   }
   request_.body = std::move(parser.get().body());
-  co_return true;
+  co_return !error && !refusal;
+}
+
+/// Whether the header alone says that the body need not be read.
+std::optional<HttpReply> Session::refuse_body() const {
+  std::optional<RouteChoice> early = host_.app.refuse_early(request_);
+  if (!early) {
+    return std::nullopt;
+  }
+  return std::move(std::get<HttpReply>(early->what));
+}
+
+void Session::hold_body(int64_t bytes) {
+  host_.body_bytes += bytes - body_held_;
+  body_held_ = bytes;
 }
 
 awaitable<bool> Session::write(std::string bytes) {

@@ -32,6 +32,7 @@ struct SessionHost {
   boost::asio::thread_pool& workers;
   std::set<Session*> sessions;
   bool closing = false;
+  int64_t body_bytes = 0;  ///< of request bodies that are held now
   std::atomic<int64_t> active_calls = 0;
   std::atomic<int64_t> connections = 0;
 };
@@ -105,6 +106,8 @@ class Session final {
   boost::asio::awaitable<bool> look_after(ChatCall& call);
   boost::asio::awaitable<bool> probe_peer(ReplyMode mode);
 
+  [[nodiscard]] std::optional<HttpReply> refuse_body() const;
+  void hold_body(int64_t bytes);
   void watch_peer();
   void note_read(const boost::system::error_code& error, size_t bytes);
   [[nodiscard]] bool peer_is_gone();
@@ -117,6 +120,7 @@ class Session final {
   WakePost wake_;
   HttpRequest request_;
   HttpFrame frame_;
+  int64_t body_held_ = 0;  ///< this connection's part of the host's `body_bytes`
   bool idle_ = false;
   bool stream_begun_ = false;
   int status_ = 200;

@@ -47,6 +47,7 @@ awaitable<Session::After> Session::generate(const Dialect& dialect, SteadyTime a
     co_return co_await send_reply(*refusal);
   }
   request_.body = std::string();
+  hold_body(0);
   CallOrReply started = host_.app.start(
       dialect, std::move(std::get<PreparedCall>(prepared)), [this] { wake_.post(); }, arrival);
   if (const auto* refusal = std::get_if<HttpReply>(&started)) {
