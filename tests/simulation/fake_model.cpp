@@ -128,6 +128,7 @@ class FakeModel final : public Model {
   ForwardOutput forward(Context& ctx, const StepBatch& batch, HiddenOutput) const override {
     wait_for_gate();
     const TensorView hashes = ctx.workspace.take(DType::kI64, {batch.ids.dim(0)});
+    ops::begin_step(ctx, {.table = batch.table, .ids = batch.ids, .tokens = batch.tokens});
     ctx.stream.synchronize();
     hash_rows(batch, hashes.as<int64_t>());
     ForwardOutput out;

@@ -135,9 +135,10 @@ RankWorker::Reply RankWorker::step(const std::vector<std::byte>& bytes) {
 
 TensorView RankWorker::forward(Context& ctx) {
   const StepBatch batch = arrays_->batch(arena_.data());
-  ops::begin_step(ctx, {.table = batch.table, .ids = batch.ids, .tokens = batch.tokens});
+  const TensorView logits = model_->forward(ctx, batch, HiddenOutput::kNo).logits;
+  // After the pass, which has filled in the ids that only the device knew.
   ops::record_history(ctx, arrays_->history_args());
-  return model_->forward(ctx, batch, HiddenOutput::kNo).logits;
+  return logits;
 }
 
 void RankWorker::sample(Context& ctx, const TensorView& logits) {

@@ -40,7 +40,8 @@ class Model {
   /// Scratch bytes that a step within `limits` takes from `Context::workspace`.
   [[nodiscard]] virtual int64_t workspace_bytes(const StepLimits& limits) const = 0;
 
-  /// Runs all layers over the batch and moves every sequence's state past its new tokens.
+  /// Fills in the ids that only the device knows, runs all layers over the batch and moves every
+  /// sequence's state past its new tokens.
   /// Takes its outputs from `ctx.workspace`: they live until the caller's `Workspace::Scope` ends.
   [[nodiscard]] virtual ForwardOutput forward(Context& ctx, const StepBatch& batch,
                                               HiddenOutput hidden) const = 0;
