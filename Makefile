@@ -31,13 +31,13 @@ serve: build ## Build, then serve MODEL (a committed checkpoint) on HOST:PORT
 	@exec $(DAKKAR) serve $(MODEL) --host $(HOST) --port $(PORT)
 
 test: test-build ## Build with tests, then run every test that needs no PyPI package
-	@$(TIMED) test ctest --test-dir build/test -L fast -j $(JOBS) --output-on-failure
-	@tools/count_tests.sh build/test
+	@$(TIMED) test ctest --test-dir build/release -L fast -j $(JOBS) --output-on-failure
+	@tools/count_tests.sh build/release
 
 test-build:
 	@tools/install_packages.sh product tests
 	@$(TIMED) configure $(CONFIGURE) test
-	@$(TIMED) build cmake --build build/test -j $(JOBS)
+	@$(TIMED) build cmake --build build/release -j $(JOBS)
 
 lint: ## Check format, the tidy rules and clang-tidy's chosen checks
 	@tools/install_packages.sh product tests lint
@@ -52,8 +52,8 @@ format: ## Rewrite every C++ file in the project's format
 	@tools/format.sh
 
 soak: test-build ## Run every test, the slow labels included
-	@$(TIMED) soak ctest --test-dir build/test -j $(JOBS) --output-on-failure
-	@tools/count_tests.sh build/test
+	@$(TIMED) soak ctest --test-dir build/release -j $(JOBS) --output-on-failure
+	@tools/count_tests.sh build/release
 
 clean: ## Remove everything that was built
 	@rm -rf build

@@ -23,7 +23,7 @@ import tidy  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tools/mutants.json"
 COPY = ROOT / "build/mutants"
-BUILD = COPY / "build/test"
+BUILD = COPY / "build/release"
 TEST_SECONDS = 120
 
 
