@@ -9,14 +9,14 @@ namespace {
 using testing::HasSubstr;
 
 TEST(MetricRegistryTest, WritesCountersWithAllTheirLabels) {
-  MetricRegistry registry({{"engine", "0"}});
+  MetricRegistry registry(MetricLabels{{"engine", "0"}});
   registry.counter({.name = "x_total", .help = "Things", .labels = {{"kind", "a"}}}).add(2.0);
   EXPECT_THAT(registry.text(), HasSubstr("# HELP x_total Things"));
   EXPECT_THAT(registry.text(), HasSubstr(R"(x_total{engine="0",kind="a"} 2)"));
 }
 
 TEST(MetricRegistryTest, TheSameNameIsTheSameSeries) {
-  MetricRegistry registry({});
+  MetricRegistry registry(MetricLabels{});
   const MetricName name{.name = "x_total", .help = "Things", .labels = {}};
   registry.counter(name).add();
   registry.counter(name).add();
@@ -24,7 +24,7 @@ TEST(MetricRegistryTest, TheSameNameIsTheSameSeries) {
 }
 
 TEST(MetricRegistryTest, HistogramsCountByUpperBound) {
-  MetricRegistry registry({});
+  MetricRegistry registry(MetricLabels{});
   const MetricName name{.name = "x_seconds", .help = "Times", .labels = {}};
   registry.histogram(name, {1.0, 2.0}).observe(1.5);
   EXPECT_THAT(registry.text(), HasSubstr(R"(x_seconds_bucket{le="1"} 0)"));
