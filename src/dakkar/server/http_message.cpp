@@ -36,13 +36,16 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-std::string encode_fields(const std::vector<HttpField>& fields, const HttpFrame& frame) {
+std::string encode_fields(const std::vector<HttpField>& fields) {
   std::string text;
   for (const auto& [name, value] : fields) {
     text += fmt::format("{}: {}\r\n", name, value);
   }
-  text += frame.keep_alive ? "connection: keep-alive\r\n" : "connection: close\r\n";
   return text;
+}
+
+std::string_view connection_field(const HttpFrame& frame) {
+  return frame.keep_alive ? "connection: keep-alive\r\n" : "connection: close\r\n";
 }
 
 int hex_value(char c) {
@@ -81,7 +84,8 @@ std::string_view HttpRequest::field(std::string_view name) const {
   return {};
 }
 
-std::string encode_reply(const HttpReply& reply, const HttpFrame& frame) {
+std::string encode_reply(const HttpReply& reply, const std::vector<HttpField>& more,
+                         const HttpFrame& frame) {
   std::string text = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));
   if (!reply.body.empty() || frame.head_only) {
     text += fmt::format("content-type: {}\r\n", reply.content_type);
@@ -89,7 +93,9 @@ std::string encode_reply(const HttpReply& reply, const HttpFrame& frame) {
   if (reply.status != 204) {
     text += fmt::format("content-length: {}\r\n", reply.body.size());
   }
-  text += encode_fields(reply.fields, frame) + "\r\n";
+  text += encode_fields(reply.fields) + encode_fields(more);
+  text += connection_field(frame);
+  text += "\r\n";
   if (!frame.head_only) {
     text += reply.body;
   }
@@ -105,7 +111,9 @@ std::string encode_stream_head(const std::vector<HttpField>& fields, const HttpF
   if (frame.chunked) {
     text += "transfer-encoding: chunked\r\n";
   }
-  return text + encode_fields(fields, frame) + "\r\n";
+  text += encode_fields(fields);
+  text += connection_field(frame);
+  return text + "\r\n";
 }
 
 std::string encode_stream_piece(std::string_view data, const HttpFrame& frame) {

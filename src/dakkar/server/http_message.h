@@ -40,8 +40,9 @@ struct HttpFrame {
   bool chunked = true;     ///< streams: HTTP/1.1 chunks; false: until close
 };
 
-/// A whole reply as it goes over the wire.
-[[nodiscard]] std::string encode_reply(const HttpReply& reply, const HttpFrame& frame);
+/// A whole reply as it goes over the wire; `more` fields follow its own.
+[[nodiscard]] std::string encode_reply(const HttpReply& reply, const std::vector<HttpField>& more,
+                                       const HttpFrame& frame);
 
 /// The head of an event stream. `fields` are added to the fixed ones.
 [[nodiscard]] std::string encode_stream_head(const std::vector<HttpField>& fields,

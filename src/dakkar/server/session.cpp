@@ -243,13 +243,9 @@ awaitable<bool> Session::write(std::string bytes) {
 }
 
 awaitable<Session::After> Session::send_reply(const HttpReply& reply) {
-  HttpReply complete = reply;
-  for (HttpField& field : host_.app.extra_fields(request_)) {
-    complete.fields.push_back(std::move(field));
-  }
   status_ = reply.status;
   frame_.keep_alive = frame_.keep_alive && !host_.closing;
-  std::string bytes = encode_reply(complete, frame_);
+  std::string bytes = encode_reply(reply, host_.app.extra_fields(request_), frame_);
   const bool sent = co_await write(std::move(bytes));
   const bool keep = sent && frame_.keep_alive;
   co_return keep ? After::kNextRequest : After::kClose;

@@ -80,7 +80,7 @@ TEST_P(TranscriptTest, TheReplyIsByteForByteAsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Api, TranscriptTest, testing::ValuesIn(all_transcripts()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& test) { return test.param.name; });
 
 TEST(TranscriptFilesTest, ThereAreSome) {
   EXPECT_GE(all_transcripts().size(), 8U);
