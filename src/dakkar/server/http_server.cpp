@@ -1,5 +1,6 @@
 #include "dakkar/server/http_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -99,7 +100,12 @@ Status HttpServer::Io::listen() {
         ErrorCode::kInvalidArgument,
         fmt::format("--host {} is no address of this machine: {}", config.host, error.message()));
   }
-  const tcp::endpoint endpoint = found.begin()->endpoint();
+  const auto first_v4 = std::find_if(found.begin(), found.end(), [](const auto& entry) {
+    return entry.endpoint().address().is_v4();
+  });
+  // "localhost" means both families; what people type afterwards is mostly 127.0.0.1.
+  const tcp::endpoint endpoint =
+      first_v4 != found.end() ? first_v4->endpoint() : found.begin()->endpoint();
   acceptor_.open(endpoint.protocol(), error);
   if (!error) {
     acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
