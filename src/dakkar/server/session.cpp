@@ -207,6 +207,9 @@ awaitable<bool> Session::read_request() {
     refusal = reply_to_bad_request(error, config.max_body_bytes);
   }
   if (refusal) {
+    // Given up before the answer is written: who has read it finds the room free.
+    std::string().swap(parser.get().body());
+    hold_body(0);
     co_await refuse_and_close(*refusal);
   }
   request_.body = std::move(parser.get().body());
