@@ -9,7 +9,7 @@ if [ ! -f "$build/compile_commands.json" ]; then
   cmake --preset release --log-level=WARNING >/dev/null
 fi
 checker=$(command -v clang-tidy-19 || command -v clang-tidy)
-git ls-files -z -- 'src/dakkar/*.cpp' ':!*_test.cpp' |
+git ls-files -z -- 'src/dakkar/*.cpp' | grep -zv '_test\.cpp$' |
   xargs -0 --no-run-if-empty grep -LZE '<boost/|<CLI/|<spdlog/' |
   xargs -0 --no-run-if-empty -P "$(nproc)" -n 4 \
     "$checker" -p "$build" --quiet --warnings-as-errors='*' \

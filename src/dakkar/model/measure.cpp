@@ -33,7 +33,7 @@ class NoGroup final : public Communicator {
 /// Converts to any kernel of a table.
 struct Nothing {
   template <typename Args>
-  operator Kernel<Args>() const {
+  operator Kernel<Args>() const {  // NOLINT(google-explicit-constructor): that is its use
     return [](Stream&, const Args&) {};
   }
 };

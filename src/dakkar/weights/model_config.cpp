@@ -99,7 +99,7 @@ LayerLists read_list(ConfigFields& fields, ConfigFields::Names names) {
   return merged;
 }
 
-void read_mtp(ConfigFields& fields, LayerLists lists, ModelConfig& config) {
+void read_mtp(ConfigFields& fields, const LayerLists& lists, ModelConfig& config) {
   config.mtp_depths =
       fields.integer({"num_nextn_predict_layers"}, {0, kMaxMtpDepths}, lists.mtp_depths);
   if (config.mtp_depths == 0) {
@@ -107,7 +107,7 @@ void read_mtp(ConfigFields& fields, LayerLists lists, ModelConfig& config) {
   }
   const LayerLists own =
       read_list(fields, {"mtp_hybrid_override_pattern", "mtp_layers_block_type"});
-  config.mtp_layers = own.main.empty() ? std::move(lists.mtp) : own.main;
+  config.mtp_layers = own.main.empty() ? lists.mtp : own.main;
   if (config.mtp_layers.empty()) {
     config.mtp_layers = {LayerKind::kAttention, LayerKind::kMoe};
   }
