@@ -135,7 +135,7 @@ void read_layers(ConfigFields& fields, ModelConfig& config) {
     fields.refuse(ErrorCode::kCorruptFile,
                   fmt::format("num_hidden_layers is {}, but the layer list has {}", stated, count));
   }
-  read_mtp(fields, std::move(lists), config);
+  read_mtp(fields, lists, config);
 }
 
 void read_mlp_widths(ConfigFields& fields, ModelConfig& config) {
