@@ -1,6 +1,8 @@
 #include "dakkar/base/json.h"
 
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <unordered_set>
 
@@ -38,6 +40,15 @@ size_t utf8_sequence(std::string_view rest) {
   return 0;
 }
 
+/// All of `text` as a value of type T, or nothing when it is no such value.
+template <typename T>
+std::optional<T> number_of(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = end == text.data() + text.size() && error == std::errc();
+  return whole ? std::optional(value) : std::nullopt;
+}
+
 /// Hands parser events on to a document while it enforces what the library does not: depth,
 /// distinct keys, and strings without lone surrogates.
 class GuardedHandler final {
@@ -56,7 +67,26 @@ class GuardedHandler final {
   bool Int64(int64_t value) { return document_.Int64(value); }
   bool Uint64(uint64_t value) { return document_.Uint64(value); }
   bool Double(double value) { return document_.Double(value); }
-  bool RawNumber(const Ch* /*text*/, rapidjson::SizeType /*size*/, bool /*copy*/) { return false; }
+  /// Numbers come as they are written: the library's own conversion reads outside of its tables
+  /// where a number has hundreds of zeros behind the point.
+  bool RawNumber(const Ch* text, rapidjson::SizeType size, bool /*copy*/) {
+    const std::string_view number(text, size);
+    if (const auto whole = number_of<int64_t>(number)) {
+      return document_.Int64(*whole);
+    }
+    if (const auto whole = number_of<uint64_t>(number)) {
+      return document_.Uint64(*whole);
+    }
+    // Only where it does not fit: too small is 0, too large is not.
+    const auto fitting = number_of<double>(number);
+    const double value = fitting ? *fitting : std::strtod(text, nullptr);
+    const bool digits = number.find_first_of("IN") == std::string_view::npos;
+    if (digits && std::isinf(value)) {
+      problem_ = "a number is too large";
+      return false;
+    }
+    return document_.Double(value);
+  }
   bool String(const Ch* text, rapidjson::SizeType size, bool copy) {
     return sound({text, size}) && document_.String(text, size, copy);
   }
@@ -137,7 +167,7 @@ std::string member_path(const std::string& parent, std::string_view key) {
   return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
 }
 
-constexpr auto kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
+constexpr auto kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
 
 rapidjson::ParseResult run_parser(rapidjson::MemoryStream& stream, GuardedHandler& handler,
                                   JsonNonFinite non_finite) {

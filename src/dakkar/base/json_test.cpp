@@ -61,6 +61,38 @@ TEST(JsonTest, NumbersAreReadToTheLastBit) {
   EXPECT_EQ(numbers[1].as_number(), 2.2250738585072014e-308);
 }
 
+TEST(JsonTest, NumbersWithManyZerosAreRead) {
+  const std::string zeros(400, '0');
+  const JsonDocument document = parsed("[0." + zeros + ", 0." + zeros + "1, -1" +
+                                       zeros.substr(100) + "e-300, 0." + zeros + "1e401]");
+  const auto numbers = document.root().as_array().value();
+  EXPECT_EQ(numbers[0].as_number(), 0.0);
+  EXPECT_EQ(numbers[1].as_number(), 0.0);
+  EXPECT_EQ(numbers[2].as_number(), -1.0);
+  EXPECT_EQ(numbers[3].as_number(), 1.0);
+}
+
+TEST(JsonTest, ExponentsAtTheEndsAreZeroOrRefused) {
+  const JsonDocument document = parsed("[0.00000000000000000001e-2147483639, 1e-99999999999, -0]");
+  const auto numbers = document.root().as_array().value();
+  EXPECT_EQ(numbers[0].as_number(), 0.0);
+  EXPECT_EQ(numbers[1].as_number(), 0.0);
+  EXPECT_EQ(numbers[2].as_integer(), 0);
+  EXPECT_THAT(problem_of("1.9e308"), HasSubstr("a number is too large"));
+  EXPECT_EQ(problem_of("1.7e308"), "accepted");
+}
+
+TEST(JsonTest, IntegersOf64BitsAreExact) {
+  const JsonDocument document =
+      parsed("[9223372036854775807, -9223372036854775808, 18446744073709551615, 1e0]");
+  const auto numbers = document.root().as_array().value();
+  EXPECT_EQ(numbers[0].as_integer(), INT64_MAX);
+  EXPECT_EQ(numbers[1].as_integer(), INT64_MIN);
+  EXPECT_EQ(numbers[2].raw().GetUint64(), UINT64_MAX);
+  EXPECT_FALSE(numbers[2].as_integer().has_value());
+  EXPECT_TRUE(numbers[3].raw().IsDouble());
+}
+
 TEST(JsonTest, NonFiniteTokensNeedPermission) {
   const std::string text = R"({"a": [0.0, Infinity], "b": -Infinity, "c": NaN})";
   EXPECT_THAT(problem_of(text), HasSubstr("not valid JSON at byte"));
