@@ -17,7 +17,7 @@ import tidy_tree  # noqa: E402
 
 EXCEPTIONS = "tools/tidy_exceptions.txt"
 # Rules name the words and paths they look for, and test data holds what users may send.
-NOT_READ = ("tools/tidy", "tests/data/", "LICENSE", "models/")
+NOT_READ = ("tools/tidy", "tests/data/", "tests/fuzz/corpus/", "LICENSE", "models/")
 SKIPPED_FOLDERS = {".git", "build", "__pycache__", ".cache"}
 
 
