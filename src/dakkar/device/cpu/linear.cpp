@@ -21,13 +21,37 @@ struct Product {
   }
 };
 
+/// The kernel that reads a packed layout.
+void multiply_panels(const PanelProduct& job, int32_t layout, const PanelKernels& kernels) {
+  switch (layout) {
+    case kBf16Panels:
+      return kernels.bf16(job);
+    case kNvfp4Panels:
+      return kernels.nvfp4(job);
+    case kFp8Panels:
+      return kernels.fp8(job);
+    default:
+      check(false, "a weight is read in the layout it was packed in");
+  }
+}
+
+/// The activations of one row as the weight reads them.
+void load_inputs(const TensorView& x, int64_t row, float input_scale, std::span<float> to) {
+  load_row(x, row, to);
+  if (input_scale > 0.0F) {
+    for (float& value : to) {
+      value = round_f8e4m3(value / input_scale);
+    }
+  }
+}
+
 Product multiply_packed(const TensorView& x, std::span<const int64_t> rows,
                         const PackedWeight& weight, const PanelKernels& kernels) {
   const auto k = static_cast<size_t>(weight.k);
   const int64_t panels = (weight.n + kPanel - 1) / kPanel;
   std::vector<float> inputs(rows.size() * k);
   for (size_t r = 0; r < rows.size(); ++r) {
-    load_row(x, rows[r], std::span(inputs).subspan(r * k, k));
+    load_inputs(x, rows[r], weight.input_scale, std::span(inputs).subspan(r * k, k));
   }
   Product product;
   product.stride = static_cast<size_t>(panels * kPanel);
@@ -38,7 +62,7 @@ Product multiply_packed(const TensorView& x, std::span<const int64_t> rows,
                          .weight = weight.data.data(),
                          .panels = panels,
                          .y = product.y.data()};
-  (weight.layout == kBf16Panels ? kernels.bf16 : kernels.nvfp4)(job);
+  multiply_panels(job, weight.layout, kernels);
   for (float& value : product.y) {
     value *= weight.output_scale;
   }

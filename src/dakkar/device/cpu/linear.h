@@ -9,11 +9,13 @@ namespace dak::cpu {
 struct PanelKernels {
   void (*bf16)(const PanelProduct& product) = nullptr;
   void (*nvfp4)(const PanelProduct& product) = nullptr;
+  void (*fp8)(const PanelProduct& product) = nullptr;
 };
 
-inline constexpr PanelKernels kAvx2 = {.bf16 = multiply_bf16_avx2, .nvfp4 = multiply_nvfp4_avx2};
-inline constexpr PanelKernels kAvx512 = {.bf16 = multiply_bf16_avx512,
-                                         .nvfp4 = multiply_nvfp4_avx512};
+inline constexpr PanelKernels kAvx2 = {
+    .bf16 = multiply_bf16_avx2, .nvfp4 = multiply_nvfp4_avx2, .fp8 = multiply_fp8_avx2};
+inline constexpr PanelKernels kAvx512 = {
+    .bf16 = multiply_bf16_avx512, .nvfp4 = multiply_nvfp4_avx512, .fp8 = multiply_fp8_avx512};
 
 /// `ops::linear` and `ops::expert_linear` for weights of `pack_panels`. Instantiated for the two
 /// instruction sets above.

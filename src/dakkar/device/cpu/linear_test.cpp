@@ -1,3 +1,6 @@
+#include <cmath>
+#include <numeric>
+
 #include <gtest/gtest.h>
 
 #include "dakkar/device/cpu/open_cpu.h"
@@ -55,14 +58,37 @@ TEST_P(CpuLinearTest, ARowIsTheSameBitsInAnyBatch) {
   }
 }
 
-TEST_P(CpuLinearTest, Bf16AndNvfp4LeaveTheReferenceLayout) {
+TEST_P(CpuLinearTest, CheckpointFormatsLeaveTheReferenceLayout) {
   const std::unique_ptr<Backend> backend = cpu::open_with(GetParam());
   OpRig rig(*backend, 1);
   EXPECT_NE(rig.weight(QuantFormat::kBF16, 40, 32).layout, kReferenceLayout);
   EXPECT_NE(rig.weight(QuantFormat::kNvfp4, 40, 32).layout, kReferenceLayout);
-  EXPECT_EQ(rig.weight(QuantFormat::kFp8, 40, 32).layout, kReferenceLayout);
+  EXPECT_EQ(rig.weight(QuantFormat::kFp8, 40, 32).bytes(), 64 * 32);
   // 64 outputs of 32 columns: nibbles and a scale byte per 16 of them.
   EXPECT_EQ(rig.weight(QuantFormat::kNvfp4, 40, 32).bytes(), 64 * 16 + 64 * 2);
+}
+
+TEST_P(CpuLinearTest, EveryFp8CodeIsRead) {
+  const std::unique_ptr<Backend> backend = cpu::open_with(GetParam());
+  OpRig rig(*backend, 1);
+  std::vector<uint8_t> codes(256);
+  std::iota(codes.begin(), codes.end(), uint8_t{0});
+  QuantView view;
+  view.format = QuantFormat::kFp8;
+  view.rows = 256;
+  view.columns = 1;
+  for (const bool with_nan : {true, false}) {
+    if (!with_nan) {
+      codes[0x7f] = codes[0xff] = 0;
+    }
+    view.values = TensorView::dense(codes.data(), DType::kF8E4M3, {256, 1});
+    const std::vector<float> got =
+        apply(rig, rig.pack(view), rig.tensor(DType::kF32, {1, 1}, {1.0F}));
+    for (size_t i = 0; i < codes.size(); ++i) {
+      const float want = to_float(F8E4M3{codes[i]});
+      EXPECT_TRUE(got[i] == want || (std::isnan(got[i]) && std::isnan(want))) << "code " << i;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuLinearTest,
@@ -78,7 +104,7 @@ TEST(CpuBackendsTest, InstructionSetsGiveTheSameBits) {
   const std::unique_ptr<Backend> narrow = cpu::open_with(InstructionSet::kAvx2);
   const std::unique_ptr<Backend> wide = cpu::open_with(InstructionSet::kAvx512);
   const uint64_t seed = testing::fresh_seed();
-  for (const QuantFormat format : {QuantFormat::kBF16, QuantFormat::kNvfp4}) {
+  for (const QuantFormat format : {QuantFormat::kBF16, QuantFormat::kFp8, QuantFormat::kNvfp4}) {
     std::vector<float> results[2];
     for (const Backend* backend : {narrow.get(), wide.get()}) {
       OpRig rig(*backend, seed);

@@ -1,5 +1,7 @@
 #include "dakkar/device/cpu/open_cpu.h"
 
+#include <cpuid.h>
+
 #include "dakkar/device/cpu/linear.h"
 #include "dakkar/device/cpu/pack_panels.h"
 #include "dakkar/device/host_kernel.h"
@@ -16,6 +18,15 @@ KernelTable kernels_with() {
   table.linear = host_kernel<LinearArgs, linear<kKernels>>;
   table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
   return table;
+}
+
+/// Compilers disagree on whether their own test knows this name.
+bool has_f16c() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
 }
 
 class CpuBackend final : public Backend {
@@ -58,7 +69,7 @@ const KernelTable& kernels_avx512() {
 bool supports(InstructionSet set) {
   switch (set) {
     case InstructionSet::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case InstructionSet::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
   }
@@ -75,7 +86,7 @@ std::unique_ptr<Backend> open_with(InstructionSet set) {
 Result<std::unique_ptr<Backend>> open_cpu() {
   if (!cpu::supports(cpu::InstructionSet::kAvx2)) {
     return fail(ErrorCode::kUnimplemented,
-                "this processor has no AVX2 and FMA, which the cpu device needs");
+                "this processor lacks AVX2, FMA or F16C, which the cpu device needs");
   }
   return cpu::open_with(cpu::supports(cpu::InstructionSet::kAvx512) ? cpu::InstructionSet::kAvx512
                                                                     : cpu::InstructionSet::kAvx2);

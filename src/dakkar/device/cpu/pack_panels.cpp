@@ -31,6 +31,47 @@ Buffer pack_bf16(const QuantView& weight) {
   return buffer;
 }
 
+Buffer pack_fp8(const QuantView& weight) {
+  const int64_t k = weight.columns;
+  Buffer buffer(panels_of(weight.rows) * k * kPanel);
+  for (int64_t n = 0; n < weight.rows; ++n) {
+    const std::byte* row = weight.values.data + n * weight.values.stride(0);
+    std::byte* to = buffer.data() + n / kPanel * k * kPanel + n % kPanel;
+    for (int64_t column = 0; column < k; ++column) {
+      to[column * kPanel] = row[column];
+    }
+  }
+  return buffer;
+}
+
+/// Panels decode e4m3 by arithmetic that knows no NaN.
+bool has_nan(const QuantView& weight) {
+  for (int64_t n = 0; n < weight.rows; ++n) {
+    const std::byte* row = weight.values.data + n * weight.values.stride(0);
+    const auto is_nan = [](std::byte code) { return (code & std::byte{0x7f}) == std::byte{0x7f}; };
+    if (std::any_of(row, row + weight.columns, is_nan)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The layout a weight gets, once its shapes are known to be right.
+int32_t layout_of(const QuantView& weight) {
+  switch (weight.format) {
+    case QuantFormat::kBF16:
+      return kBf16Panels;
+    case QuantFormat::kNvfp4:
+      return kNvfp4Panels;
+    case QuantFormat::kFp8:
+      return has_nan(weight) ? kReferenceLayout : kFp8Panels;
+    case QuantFormat::kF32:
+    case QuantFormat::kF16:
+      break;
+  }
+  return kReferenceLayout;
+}
+
 Buffer pack_nvfp4(const QuantView& weight) {
   const int64_t blocks = weight.columns / kScaledColumns;
   Buffer buffer(panels_of(weight.rows) * blocks * kNvfp4BlockBytes);
@@ -59,16 +100,24 @@ Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics) {
   if (numerics == Numerics::kF32) {
     return fail(ErrorCode::kUnimplemented, "f32 numerics run on the reference kernels only");
   }
-  const bool bf16 = weight.format == QuantFormat::kBF16;
-  if (weight.empty() || (!bf16 && weight.format != QuantFormat::kNvfp4)) {
-    return pack_reference(weight, numerics);
-  }
   Result<PackedWeight> packed = describe_weight(weight, numerics);
-  if (packed) {
-    packed->layout = bf16 ? kBf16Panels : kNvfp4Panels;
-    packed->data = bf16 ? pack_bf16(weight) : pack_nvfp4(weight);
+  if (!packed || weight.empty()) {
+    return packed;
   }
-  return packed;
+  packed->layout = layout_of(weight);
+  switch (packed->layout) {
+    case kBf16Panels:
+      packed->data = pack_bf16(weight);
+      return packed;
+    case kNvfp4Panels:
+      packed->data = pack_nvfp4(weight);
+      return packed;
+    case kFp8Panels:
+      packed->data = pack_fp8(weight);
+      return packed;
+    default:
+      return pack_reference(weight, numerics);
+  }
 }
 
 }  // namespace dak::cpu

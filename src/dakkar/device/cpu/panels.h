@@ -22,6 +22,9 @@ inline constexpr int32_t kBf16Panels = 1;
 /// output i in its low nibble and output 16 + i in its high one.
 inline constexpr int32_t kNvfp4Panels = 2;
 
+/// fp8 panel [K][32 bytes]: byte i of column k is the e4m3 code of output i, none of them a NaN.
+inline constexpr int32_t kFp8Panels = 3;
+
 inline constexpr int64_t kBf16ColumnBytes = kPanel * 2;
 inline constexpr int64_t kNvfp4BlockBytes = kPanel + kScaledColumns * kPanel / 2;
 
@@ -37,7 +40,9 @@ struct PanelProduct {
 
 void multiply_bf16_avx2(const PanelProduct& product);
 void multiply_nvfp4_avx2(const PanelProduct& product);
+void multiply_fp8_avx2(const PanelProduct& product);
 void multiply_bf16_avx512(const PanelProduct& product);
 void multiply_nvfp4_avx512(const PanelProduct& product);
+void multiply_fp8_avx512(const PanelProduct& product);
 
 }  // namespace dak::cpu

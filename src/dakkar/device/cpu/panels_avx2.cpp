@@ -16,6 +16,8 @@ struct Column {
 /// Reads bf16 panels column by column.
 class Bf16Reader {
  public:
+  static constexpr float kUnit = 1.0F;
+
   explicit Bf16Reader(const std::byte* panel) : panel_(panel) {}
 
   static int64_t panel_bytes(int64_t k) { return k * kBf16ColumnBytes; }
@@ -40,6 +42,8 @@ class Bf16Reader {
 /// product is exact in f32.
 class Nvfp4Reader {
  public:
+  static constexpr float kUnit = 1.0F;
+
   explicit Nvfp4Reader(const std::byte* panel) : panel_(panel) {}
 
   static int64_t panel_bytes(int64_t k) { return k / kScaledColumns * kNvfp4BlockBytes; }
@@ -83,6 +87,35 @@ class Nvfp4Reader {
   __m256 half_scale_[kVectors];
 };
 
+/// Reads fp8 panels by way of f16, as the AVX-512 form does.
+class Fp8Reader {
+ public:
+  static constexpr float kUnit = 0x1p8F;
+
+  explicit Fp8Reader(const std::byte* panel) : panel_(panel) {}
+
+  static int64_t panel_bytes(int64_t k) { return k * kPanel; }
+  void enter_block(int64_t /*block*/) {}
+
+  [[nodiscard]] Column column(int64_t k) const {
+    const auto* codes = reinterpret_cast<const __m128i*>(panel_ + k * kPanel);
+    const __m256i first = halves(_mm_loadu_si128(codes));
+    const __m256i second = halves(_mm_loadu_si128(codes + 1));
+    return {{_mm256_cvtph_ps(_mm256_castsi256_si128(first)),
+             _mm256_cvtph_ps(_mm256_extracti128_si256(first, 1)),
+             _mm256_cvtph_ps(_mm256_castsi256_si128(second)),
+             _mm256_cvtph_ps(_mm256_extracti128_si256(second, 1))}};
+  }
+
+ private:
+  static __m256i halves(__m128i codes) {
+    return _mm256_and_si256(_mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), 7),
+                            _mm256_set1_epi16(-0x4080));
+  }
+
+  const std::byte* panel_;
+};
+
 /// `kRows` rows times one panel.
 template <typename Reader, int kRows>
 void multiply_rows(const PanelProduct& product, int64_t row, int64_t panel) {
@@ -111,7 +144,7 @@ void multiply_rows(const PanelProduct& product, int64_t row, int64_t panel) {
   for (int r = 0; r < kRows; ++r) {
     float* y = product.y + ((row + r) * product.panels + panel) * kPanel;
     for (int i = 0; i < kVectors; ++i) {
-      _mm256_storeu_ps(y + 8 * i, sum[r][i]);
+      _mm256_storeu_ps(y + 8 * i, _mm256_mul_ps(sum[r][i], _mm256_set1_ps(Reader::kUnit)));
     }
   }
 }
@@ -137,6 +170,10 @@ void multiply_bf16_avx2(const PanelProduct& product) {
 
 void multiply_nvfp4_avx2(const PanelProduct& product) {
   multiply_panels<Nvfp4Reader>(product);
+}
+
+void multiply_fp8_avx2(const PanelProduct& product) {
+  multiply_panels<Fp8Reader>(product);
 }
 
 }  // namespace dak::cpu

@@ -1,5 +1,6 @@
 // Bytes moved: the weights once per four rows or fewer while they do not fit in a cache, x and y
-// from cache. A column of a panel is one cache line in bf16, a quarter in nvfp4.
+// from cache. A column of a panel is one cache line in bf16, half of one in fp8, a quarter in
+// nvfp4.
 #include <immintrin.h>
 
 #include "dakkar/device/cpu/panels.h"
@@ -16,6 +17,8 @@ struct Column {
 /// Reads bf16 panels column by column.
 class Bf16Reader {
  public:
+  static constexpr float kUnit = 1.0F;
+
   Bf16Reader(const std::byte* panel, int64_t /*k*/) : panel_(panel) {}
 
   static int64_t panel_bytes(int64_t k) { return k * kBf16ColumnBytes; }
@@ -34,6 +37,8 @@ class Bf16Reader {
 /// Reads nvfp4 panels; the product of value and block scale is exact in f32.
 class Nvfp4Reader {
  public:
+  static constexpr float kUnit = 1.0F;
+
   Nvfp4Reader(const std::byte* panel, int64_t /*k*/) : panel_(panel) {}
 
   static int64_t panel_bytes(int64_t k) { return k / kScaledColumns * kNvfp4BlockBytes; }
@@ -74,6 +79,38 @@ class Nvfp4Reader {
   __m512 high_scale_ = _mm512_setzero_ps();
 };
 
+/// Reads fp8 panels: an e4m3 code moved into the fields of an f16 is the value times 2^-8, which
+/// its conversion to f32 gives exactly, subnormals too.
+class Fp8Reader {
+ public:
+  static constexpr float kUnit = 0x1p8F;
+
+  Fp8Reader(const std::byte* panel, int64_t /*k*/) : panel_(panel) {}
+
+  static int64_t panel_bytes(int64_t k) { return k * kPanel; }
+  void enter_block(int64_t /*block*/) {}
+
+  [[nodiscard]] Column column(int64_t k) const {
+    const __m512i codes = _mm512_cvtepi8_epi16(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel_ + k * kPanel)));
+    const __m512i halves =
+        _mm512_and_si512(_mm512_slli_epi16(codes, 7), _mm512_set1_epi16(-0x4080));
+    return {_mm512_cvtph_ps(_mm512_castsi512_si256(halves)),
+            _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1))};
+  }
+
+ private:
+  const std::byte* panel_;
+};
+
+/// Readers give their values in a unit of a power of two.
+template <typename Reader>
+void store_sums(float* y, __m512 low, __m512 high) {
+  const __m512 unit = _mm512_set1_ps(Reader::kUnit);
+  _mm512_storeu_ps(y, _mm512_mul_ps(low, unit));
+  _mm512_storeu_ps(y + 16, _mm512_mul_ps(high, unit));
+}
+
 /// `kRows` rows times one panel.
 template <typename Reader, int kRows>
 void multiply_rows(const PanelProduct& product, int64_t row, int64_t panel) {
@@ -100,8 +137,7 @@ void multiply_rows(const PanelProduct& product, int64_t row, int64_t panel) {
   }
   for (int r = 0; r < kRows; ++r) {
     float* y = product.y + ((row + r) * product.panels + panel) * kPanel;
-    _mm512_storeu_ps(y, low[r]);
-    _mm512_storeu_ps(y + 16, high[r]);
+    store_sums<Reader>(y, low[r], high[r]);
   }
 }
 
@@ -138,8 +174,7 @@ void multiply_one_row(const PanelProduct& product, int64_t row, int64_t panel) {
   }
   for (int i = 0; i < kTogether; ++i) {
     float* y = product.y + (row * product.panels + panel + i) * kPanel;
-    _mm512_storeu_ps(y, low[i]);
-    _mm512_storeu_ps(y + 16, high[i]);
+    store_sums<Reader>(y, low[i], high[i]);
   }
 }
 
@@ -173,6 +208,10 @@ void multiply_bf16_avx512(const PanelProduct& product) {
 
 void multiply_nvfp4_avx512(const PanelProduct& product) {
   multiply_panels<Nvfp4Reader>(product);
+}
+
+void multiply_fp8_avx512(const PanelProduct& product) {
+  multiply_panels<Fp8Reader>(product);
 }
 
 }  // namespace dak::cpu
