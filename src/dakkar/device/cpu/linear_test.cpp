@@ -5,6 +5,7 @@
 
 #include "dakkar/device/cpu/open_cpu.h"
 #include "dakkar/device/ops_linear.h"
+#include "dakkar/device/ops_moe.h"
 #include "dakkar/device/testing/op_rig.h"
 
 namespace dak {
@@ -54,6 +55,54 @@ TEST_P(CpuLinearTest, ARowIsTheSameBitsInAnyBatch) {
               << name_of(format) << " rows " << rows << " from " << begin << ", n " << n;
         }
       }
+    }
+  }
+}
+
+/// `choices` [T, 2] of three experts and an empty one.
+std::vector<float> apply_experts(OpRig& rig, std::span<const PackedWeight> experts,
+                                 const TensorView& x, const TensorView& choices) {
+  const int64_t rows = choices.elements();
+  const TensorView out = rig.zeros(DType::kF32, {rows, experts[0].n});
+  ops::expert_linear(rig.context(),
+                     {.x = x,
+                      .input = x.dim(0) == rows ? ExpertInput::kPerChoice : ExpertInput::kPerToken,
+                      .experts = experts,
+                      .chosen = choices,
+                      .out = out,
+                      .tokens = rig.count(choices.dim(0))});
+  return rig.read(out);
+}
+
+TEST_P(CpuLinearTest, AnExpertRowIsTheSameBitsInAnyBatchAndAsALinear) {
+  const std::unique_ptr<Backend> backend = cpu::open_with(GetParam());
+  OpRig rig(*backend, testing::fresh_seed());
+  constexpr int64_t kWidth = 75;
+  std::vector<int32_t> chosen;
+  for (int64_t i = 0; i < 2 * kRows; ++i) {
+    chosen.push_back(static_cast<int32_t>(rig.random()() % 4));
+  }
+  const TensorView choices = rig.ints(chosen).reshaped({kRows, 2});
+  for (const QuantFormat format : {QuantFormat::kBF16, QuantFormat::kFp8, QuantFormat::kNvfp4}) {
+    const std::span<const PackedWeight> experts =
+        rig.experts({format, format, format}, kWidth, kColumns);
+    const TensorView x = rig.randoms(DType::kF32, {kRows, kColumns});
+    const std::vector<float> all = apply_experts(rig, experts, x, choices);
+    for (int64_t rows = 1; rows <= kRows; ++rows) {
+      for (int64_t begin = 0; begin + rows <= kRows; begin += rows) {
+        const auto first = all.begin() + 2 * begin * kWidth;
+        EXPECT_EQ(apply_experts(rig, experts, x.rows(begin, rows), choices.rows(begin, rows)),
+                  std::vector<float>(first, first + 2 * rows * kWidth))
+            << name_of(format) << " rows " << rows << " from " << begin;
+      }
+    }
+    for (int64_t row = 0; row < 2 * kRows; ++row) {
+      const PackedWeight& weight = experts[static_cast<size_t>(chosen[static_cast<size_t>(row)])];
+      const auto first = all.begin() + row * kWidth;
+      const std::vector<float> got(first, first + kWidth);
+      EXPECT_EQ(got,
+                weight.k == 0 ? std::vector<float>(kWidth) : apply(rig, weight, x.rows(row / 2, 1)))
+          << name_of(format) << " row " << row;
     }
   }
 }
