@@ -23,16 +23,14 @@ struct Product {
 
 /// The kernel that reads a packed layout.
 void multiply_panels(const PanelProduct& job, int32_t layout, const PanelKernels& kernels) {
-  switch (layout) {
-    case kBf16Panels:
-      return kernels.bf16(job);
-    case kNvfp4Panels:
-      return kernels.nvfp4(job);
-    case kFp8Panels:
-      return kernels.fp8(job);
-    default:
-      check(false, "a weight is read in the layout it was packed in");
+  if (layout == kBf16Panels) {
+    return kernels.bf16(job);
   }
+  if (layout == kNvfp4Panels) {
+    return kernels.nvfp4(job);
+  }
+  check(layout == kFp8Panels, "a weight is read in the layout it was packed in");
+  kernels.fp8(job);
 }
 
 /// The activations of one row as the weight reads them.

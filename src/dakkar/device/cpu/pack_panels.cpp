@@ -105,19 +105,13 @@ Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics) {
     return packed;
   }
   packed->layout = layout_of(weight);
-  switch (packed->layout) {
-    case kBf16Panels:
-      packed->data = pack_bf16(weight);
-      return packed;
-    case kNvfp4Panels:
-      packed->data = pack_nvfp4(weight);
-      return packed;
-    case kFp8Panels:
-      packed->data = pack_fp8(weight);
-      return packed;
-    default:
-      return pack_reference(weight, numerics);
+  if (packed->layout == kReferenceLayout) {
+    return pack_reference(weight, numerics);
   }
+  packed->data = packed->layout == kBf16Panels    ? pack_bf16(weight)
+                 : packed->layout == kNvfp4Panels ? pack_nvfp4(weight)
+                                                  : pack_fp8(weight);
+  return packed;
 }
 
 }  // namespace dak::cpu
