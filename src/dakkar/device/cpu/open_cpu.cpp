@@ -4,6 +4,7 @@
 
 #include "dakkar/device/cpu/linear.h"
 #include "dakkar/device/cpu/pack_panels.h"
+#include "dakkar/device/cpu/ssm_scan.h"
 #include "dakkar/device/host_kernel.h"
 #include "dakkar/device/host_memory.h"
 #include "dakkar/device/host_stream.h"
@@ -12,11 +13,12 @@ namespace dak {
 namespace cpu {
 namespace {
 
-template <const PanelKernels& kKernels>
+template <const PanelKernels& kKernels, void (*kReplay)(const HeadReplay&)>
 KernelTable kernels_with() {
   KernelTable table = reference_kernels();
   table.linear = host_kernel<LinearArgs, linear<kKernels>>;
   table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
+  table.ssm_scan = host_kernel<SsmScanArgs, ssm_scan<kReplay>>;
   return table;
 }
 
@@ -57,12 +59,12 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 const KernelTable& kernels_avx2() {
-  static const KernelTable kTable = kernels_with<kAvx2>();
+  static const KernelTable kTable = kernels_with<kAvx2, replay_head_avx2>();
   return kTable;
 }
 
 const KernelTable& kernels_avx512() {
-  static const KernelTable kTable = kernels_with<kAvx512>();
+  static const KernelTable kTable = kernels_with<kAvx512, replay_head_avx512>();
   return kTable;
 }
 

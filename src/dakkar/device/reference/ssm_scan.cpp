@@ -1,117 +1,101 @@
-#include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstring>
 
 #include "dakkar/device/reference/kernels.h"
-#include "dakkar/device/reference/ssm_sequence.h"
 #include "dakkar/device/row_access.h"
+#include "dakkar/device/ssm_sequence.h"
 
 namespace dak::reference {
 namespace {
 
-SsmSequence sequence_of(const SsmScanArgs& args, int64_t b) {
-  const SequenceTable& table = args.table;
-  const MambaStateLayout layout = mamba_state_layout(args.dims);
-  std::byte* block =
-      args.state.arena + args.state.offsets[b * args.state.layers + args.state.layer];
-  const int64_t position = table.position[b];
-  return {.args = args,
-          .first_row = table.query_start[b],
-          .tokens = table.query_start[b + 1] - table.query_start[b],
-          .position = position,
-          .base = position == 0 ? 0 : table.headers[table.slot[b]].base,
-          .state = reinterpret_cast<float*>(block + layout.ssm),
-          .ring_xb = block + layout.ring_xb,
-          .ring_dt = reinterpret_cast<float*>(block + layout.ring_dt)};
-}
+constexpr size_t kLanes = 8;
 
-/// Whether the slot's cursors can be followed at all; a failed slot's may say anything.
-bool is_sound(const SsmSequence& seq, const SlotHeader& header) {
-  const int64_t replayed = seq.position - seq.base;
-  return header.failed == 0 && seq.base >= 0 && seq.base % kRingFlushTokens == 0 && replayed >= 0 &&
-         replayed <= seq.args.dims.ring;
-}
-
-void zero_outputs(const SsmSequence& seq) {
-  const int64_t bytes = seq.args.dims.inner() * size_of(seq.args.y.dtype);
-  for (int64_t t = seq.first_row; t < seq.first_row + seq.tokens; ++t) {
-    std::memset(row_address(seq.args.y, t), 0, static_cast<size_t>(bytes));
+/// Sum of s[n] * c[n], in eight interleaved partial sums joined at the end.
+float dot(std::span<const float> s, const float* c) {
+  std::array<float, kLanes> sums{};
+  size_t n = 0;
+  for (; n + kLanes <= s.size(); n += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      sums[lane] += s[n + lane] * c[n + lane];
+    }
   }
+  for (; n < s.size(); ++n) {
+    sums[n % kLanes] += s[n] * c[n];
+  }
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-/// Time steps of new row `row`: softplus(dt + bias), clamped.
-void load_time_steps(const SsmScanArgs& args, int64_t row, std::span<float> to) {
-  load_row(args.dt, row, to);
-  const auto* bias = args.dt_bias.as<float>();
-  for (size_t h = 0; h < to.size(); ++h) {
-    const float raw = to[h] + bias[h];
-    const float step = raw > 20.0F ? raw : std::log1p(std::exp(raw));
-    to[h] = std::min(std::max(step, args.dt_min), args.dt_max);
+/// The pass over one row (head h, channel p) of the state, which lives in `s` [N].
+class RowPass {
+ public:
+  RowPass(const SsmSequence& seq, const SsmInputs& in) : seq_(seq), in_(in) {}
+
+  /// Runs all tokens; stores the state after `fold` of them if any; outputs go to `y` [tokens,
+  /// inner].
+  void run(int64_t h, int64_t p, int64_t fold, std::vector<float>& y) {
+    const MambaDims& dims = seq_.args.dims;
+    const int64_t channel = h * dims.head_dim + p;
+    const int64_t group = h / (dims.heads / dims.groups);
+    float* stored = seq_.state + channel * dims.state;
+    s_.assign(static_cast<size_t>(dims.state), 0.0F);
+    if (seq_.base > 0) {
+      s_.assign(stored, stored + dims.state);
+    }
+    for (int64_t i = 0; i < in_.count; ++i) {
+      const int64_t shared = (i * dims.groups + group) * dims.state;
+      const float x = in_.x[static_cast<size_t>(i * dims.inner() + channel)];
+      step(h, i, x, in_.b.data() + shared);
+      if (i + 1 == fold) {
+        std::copy(s_.begin(), s_.end(), stored);
+      }
+      const int64_t token = in_.begin + i - seq_.position;
+      if (token >= 0) {
+        y[static_cast<size_t>(token * dims.inner() + channel)] =
+            dot(s_, in_.c.data() + shared) + seq_.args.d.as<float>()[h] * x;
+      }
+    }
   }
+
+ private:
+  void step(int64_t h, int64_t i, float x, const float* b) {
+    const float dt = in_.dt[static_cast<size_t>(i * seq_.args.dims.heads + h)];
+    const float decay = std::exp(dt * seq_.args.a.as<float>()[h]);
+    const float input = dt * x;
+    for (size_t n = 0; n < s_.size(); ++n) {
+      s_[n] = decay * s_[n] + input * b[n];
+    }
+  }
+
+  const SsmSequence& seq_;
+  const SsmInputs& in_;
+  std::vector<float> s_;
+};
+
+/// Recurrence token by token, replaying the ring.
+void scan_decode(const SsmSequence& seq) {
+  const MambaDims& dims = seq.args.dims;
+  const int64_t fold = base_after_decode(seq.base, seq.position) - seq.base;
+  check(seq.end() - seq.base - fold <= dims.ring, "ssm_scan: the ring is too small for this step");
+  const SsmInputs in = read_inputs(seq, seq.base, seq.end());
+  const auto inner = static_cast<size_t>(dims.inner());
+  std::vector<float> y(static_cast<size_t>(seq.tokens) * inner);
+  RowPass pass(seq, in);
+  for (int64_t h = 0; h < dims.heads; ++h) {
+    for (int64_t p = 0; p < dims.head_dim; ++p) {
+      pass.run(h, p, fold, y);
+    }
+  }
+  for (int64_t t = 0; t < seq.tokens; ++t) {
+    store_row(std::span(y).subspan(static_cast<size_t>(t) * inner, inner), seq.args.y,
+              seq.first_row + t);
+  }
+  write_ring(seq, seq.position);
 }
 
 }  // namespace
 
-SsmInputs read_inputs(const SsmSequence& seq, int64_t begin, int64_t end) {
-  const MambaDims& dims = seq.args.dims;
-  const auto heads = static_cast<size_t>(dims.heads);
-  const auto inner = static_cast<size_t>(dims.inner());
-  const auto shared = static_cast<size_t>(dims.groups * dims.state);
-  const auto count = static_cast<size_t>(end - begin);
-  SsmInputs in;
-  in.begin = begin;
-  in.count = end - begin;
-  in.x.resize(count * inner);
-  in.b.resize(count * shared);
-  in.c.resize(count * shared);
-  in.dt.resize(count * heads);
-  const int64_t element = size_of(dims.activation);
-  const int64_t ring_bytes = (dims.inner() + dims.groups * dims.state) * element;
-  for (size_t i = 0; i < count; ++i) {
-    const int64_t p = begin + static_cast<int64_t>(i);
-    const bool is_new = p >= seq.position;
-    const int64_t row = seq.first_row + p - seq.position;
-    const int64_t ring_row = p % dims.ring;
-    const std::byte* from =
-        is_new ? row_address(seq.args.xbc, row) : seq.ring_xb + ring_row * ring_bytes;
-    load_floats(from, dims.activation, std::span(in.x).subspan(i * inner, inner));
-    from += dims.inner() * element;
-    load_floats(from, dims.activation, std::span(in.b).subspan(i * shared, shared));
-    const std::span<float> steps = std::span(in.dt).subspan(i * heads, heads);
-    if (is_new) {
-      from += dims.groups * dims.state * element;
-      load_floats(from, dims.activation, std::span(in.c).subspan(i * shared, shared));
-      load_time_steps(seq.args, row, steps);
-    } else {
-      std::copy_n(seq.ring_dt + ring_row * dims.heads, heads, steps.begin());
-    }
-  }
-  return in;
-}
-
-void write_ring(const SsmSequence& seq, int64_t begin) {
-  const MambaDims& dims = seq.args.dims;
-  const int64_t bytes = (dims.inner() + dims.groups * dims.state) * size_of(dims.activation);
-  for (int64_t p = std::max(begin, seq.position); p < seq.end(); ++p) {
-    const int64_t row = seq.first_row + p - seq.position;
-    std::memcpy(seq.ring_xb + p % dims.ring * bytes, row_address(seq.args.xbc, row),
-                static_cast<size_t>(bytes));
-    float* steps = seq.ring_dt + p % dims.ring * dims.heads;
-    load_time_steps(seq.args, row, {steps, static_cast<size_t>(dims.heads)});
-  }
-}
-
 void ssm_scan(const SsmScanArgs& args) {
-  for (int64_t b = 0; b < args.table.sequences.read(); ++b) {
-    const SsmSequence seq = sequence_of(args, b);
-    if (!is_sound(seq, args.table.headers[args.table.slot[b]])) {
-      zero_outputs(seq);
-    } else if (b < args.table.decodes.read()) {
-      scan_decode(seq);
-    } else {
-      scan_prefill(seq);
-    }
-  }
+  scan_sequences(args, scan_decode);
 }
 
 }  // namespace dak::reference

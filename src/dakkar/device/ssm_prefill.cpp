@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dakkar/device/reference/ssm_sequence.h"
 #include "dakkar/device/row_access.h"
+#include "dakkar/device/ssm_sequence.h"
 
-namespace dak::reference {
+namespace dak {
 namespace {
 
 /// Chunked form of one sequence's scan (spec/model.md 2.2), one head after another.
@@ -193,4 +193,4 @@ void scan_prefill(const SsmSequence& seq) {
   write_ring(seq, stored);
 }
 
-}  // namespace dak::reference
+}  // namespace dak

@@ -4,7 +4,7 @@
 
 #include "dakkar/device/ops_mamba.h"
 
-namespace dak::reference {
+namespace dak {
 
 /// One sequence of a scan: its new rows and the places of its state.
 struct SsmSequence {
@@ -37,10 +37,11 @@ struct SsmInputs {
 /// Leaves the new tokens from position `begin` on in the ring.
 void write_ring(const SsmSequence& seq, int64_t begin);
 
-/// Recurrence token by token, replaying the ring; the form of decoding sequences.
-void scan_decode(const SsmSequence& seq);
+/// A scan whose decoding sequences `decode` runs, the prefilling ones `scan_prefill`; the outputs
+/// of failed slots are zeros.
+void scan_sequences(const SsmScanArgs& args, void (*decode)(const SsmSequence& seq));
 
 /// Chunks that end at absolute multiples of 128; the form of prefilling sequences.
 void scan_prefill(const SsmSequence& seq);
 
-}  // namespace dak::reference
+}  // namespace dak

@@ -1,0 +1,11 @@
+#include "dakkar/device/cpu/lanes_avx2.h"
+
+#include "dakkar/device/cpu/state_rows_kernel.h"
+
+namespace dak::cpu {
+
+void replay_head_avx2(const HeadReplay& head) {
+  replay_head<LanesAvx2>(head);
+}
+
+}  // namespace dak::cpu

@@ -1,0 +1,117 @@
+#include "dakkar/device/ssm_sequence.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "dakkar/device/row_access.h"
+
+namespace dak {
+namespace {
+
+SsmSequence sequence_of(const SsmScanArgs& args, int64_t b) {
+  const SequenceTable& table = args.table;
+  const MambaStateLayout layout = mamba_state_layout(args.dims);
+  std::byte* block =
+      args.state.arena + args.state.offsets[b * args.state.layers + args.state.layer];
+  const int64_t position = table.position[b];
+  return {.args = args,
+          .first_row = table.query_start[b],
+          .tokens = table.query_start[b + 1] - table.query_start[b],
+          .position = position,
+          .base = position == 0 ? 0 : table.headers[table.slot[b]].base,
+          .state = reinterpret_cast<float*>(block + layout.ssm),
+          .ring_xb = block + layout.ring_xb,
+          .ring_dt = reinterpret_cast<float*>(block + layout.ring_dt)};
+}
+
+/// Whether the slot's cursors can be followed at all; a failed slot's may say anything.
+bool is_sound(const SsmSequence& seq, const SlotHeader& header) {
+  const int64_t replayed = seq.position - seq.base;
+  return header.failed == 0 && seq.base >= 0 && seq.base % kRingFlushTokens == 0 && replayed >= 0 &&
+         replayed <= seq.args.dims.ring;
+}
+
+void zero_outputs(const SsmSequence& seq) {
+  const int64_t bytes = seq.args.dims.inner() * size_of(seq.args.y.dtype);
+  for (int64_t t = seq.first_row; t < seq.first_row + seq.tokens; ++t) {
+    std::memset(row_address(seq.args.y, t), 0, static_cast<size_t>(bytes));
+  }
+}
+
+/// Time steps of new row `row`: softplus(dt + bias), clamped.
+void load_time_steps(const SsmScanArgs& args, int64_t row, std::span<float> to) {
+  load_row(args.dt, row, to);
+  const auto* bias = args.dt_bias.as<float>();
+  for (size_t h = 0; h < to.size(); ++h) {
+    const float raw = to[h] + bias[h];
+    const float step = raw > 20.0F ? raw : std::log1p(std::exp(raw));
+    to[h] = std::min(std::max(step, args.dt_min), args.dt_max);
+  }
+}
+
+}  // namespace
+
+SsmInputs read_inputs(const SsmSequence& seq, int64_t begin, int64_t end) {
+  const MambaDims& dims = seq.args.dims;
+  const auto heads = static_cast<size_t>(dims.heads);
+  const auto inner = static_cast<size_t>(dims.inner());
+  const auto shared = static_cast<size_t>(dims.groups * dims.state);
+  const auto count = static_cast<size_t>(end - begin);
+  SsmInputs in;
+  in.begin = begin;
+  in.count = end - begin;
+  in.x.resize(count * inner);
+  in.b.resize(count * shared);
+  in.c.resize(count * shared);
+  in.dt.resize(count * heads);
+  const int64_t element = size_of(dims.activation);
+  const int64_t ring_bytes = (dims.inner() + dims.groups * dims.state) * element;
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t p = begin + static_cast<int64_t>(i);
+    const bool is_new = p >= seq.position;
+    const int64_t row = seq.first_row + p - seq.position;
+    const int64_t ring_row = p % dims.ring;
+    const std::byte* from =
+        is_new ? row_address(seq.args.xbc, row) : seq.ring_xb + ring_row * ring_bytes;
+    load_floats(from, dims.activation, std::span(in.x).subspan(i * inner, inner));
+    from += dims.inner() * element;
+    load_floats(from, dims.activation, std::span(in.b).subspan(i * shared, shared));
+    const std::span<float> steps = std::span(in.dt).subspan(i * heads, heads);
+    if (is_new) {
+      from += dims.groups * dims.state * element;
+      load_floats(from, dims.activation, std::span(in.c).subspan(i * shared, shared));
+      load_time_steps(seq.args, row, steps);
+    } else {
+      std::copy_n(seq.ring_dt + ring_row * dims.heads, heads, steps.begin());
+    }
+  }
+  return in;
+}
+
+void write_ring(const SsmSequence& seq, int64_t begin) {
+  const MambaDims& dims = seq.args.dims;
+  const int64_t bytes = (dims.inner() + dims.groups * dims.state) * size_of(dims.activation);
+  for (int64_t p = std::max(begin, seq.position); p < seq.end(); ++p) {
+    const int64_t row = seq.first_row + p - seq.position;
+    std::memcpy(seq.ring_xb + p % dims.ring * bytes, row_address(seq.args.xbc, row),
+                static_cast<size_t>(bytes));
+    float* steps = seq.ring_dt + p % dims.ring * dims.heads;
+    load_time_steps(seq.args, row, {steps, static_cast<size_t>(dims.heads)});
+  }
+}
+
+void scan_sequences(const SsmScanArgs& args, void (*decode)(const SsmSequence& seq)) {
+  for (int64_t b = 0; b < args.table.sequences.read(); ++b) {
+    const SsmSequence seq = sequence_of(args, b);
+    if (!is_sound(seq, args.table.headers[args.table.slot[b]])) {
+      zero_outputs(seq);
+    } else if (b < args.table.decodes.read()) {
+      decode(seq);
+    } else {
+      scan_prefill(seq);
+    }
+  }
+}
+
+}  // namespace dak
