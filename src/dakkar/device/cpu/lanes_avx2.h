@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <immintrin.h>
@@ -10,6 +11,7 @@ namespace dak::cpu {
 struct LanesAvx2 {
   using Register = __m256;
   static constexpr int64_t kLanes = 8;
+  static constexpr int kRowTile = 2;  ///< rows whose sums fit the registers beside four vectors
 
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
   static Register multiply(Register a, Register b) { return _mm256_mul_ps(a, b); }
@@ -25,6 +27,56 @@ struct LanesAvx2 {
       return _mm256_storeu_ps(to, value);
     }
     _mm256_maskstore_ps(to, first(count), value);
+  }
+  static Register load(const float* from) { return _mm256_loadu_ps(from); }
+  static void store(float* to, Register value) { _mm256_storeu_ps(to, value); }
+  static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
+  /// The second operand where either is NaN.
+  static Register larger(Register a, Register b) { return _mm256_max_ps(a, b); }
+  static Register round(Register a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  /// a * 2^n for a whole n from -126 to 127, a and the result being normal numbers.
+  static Register scale_by_power(Register a, Register n) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
+  }
+  /// Lanes of a where x is below `limit` become zeros.
+  static Register zero_below(Register a, Register x, Register limit) {
+    return _mm256_and_ps(_mm256_cmp_ps(x, limit, _CMP_NLT_UQ), a);
+  }
+  static Register widen_bf16(const std::byte* from) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
+  /// By way of f16, as in the fp8 panels; here a NaN stays one.
+  static Register widen_e4m3(const std::byte* from) {
+    const __m128i codes =
+        _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    const __m128i halves = _mm_and_si128(_mm_slli_epi16(codes, 7), _mm_set1_epi16(-0x4080));
+    const __m128i magnitude = _mm_set1_epi16(0x3f80);
+    const __m128i nan = _mm_cmpeq_epi16(_mm_and_si128(halves, magnitude), magnitude);
+    return _mm256_mul_ps(_mm256_cvtph_ps(_mm_or_si128(halves, nan)), _mm256_set1_ps(0x1p8F));
+  }
+  /// A tile of 8 x 8 floats, rows `from_stride` and `to_stride` floats apart.
+  static void transpose(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    for (int64_t half = 0; half < 2; ++half) {
+      Register row[4];
+      for (int64_t r = 0; r < 4; ++r) {
+        const float* column = from + r * from_stride + 4 * half;
+        row[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(column)),
+                                      _mm_loadu_ps(column + 4 * from_stride), 1);
+      }
+      const Register a = _mm256_unpacklo_ps(row[0], row[1]);
+      const Register b = _mm256_unpackhi_ps(row[0], row[1]);
+      const Register c = _mm256_unpacklo_ps(row[2], row[3]);
+      const Register d = _mm256_unpackhi_ps(row[2], row[3]);
+      float* column = to + 4 * half * to_stride;
+      store(column, _mm256_shuffle_ps(a, c, 0x44));
+      store(column + to_stride, _mm256_shuffle_ps(a, c, 0xee));
+      store(column + 2 * to_stride, _mm256_shuffle_ps(b, d, 0x44));
+      store(column + 3 * to_stride, _mm256_shuffle_ps(b, d, 0xee));
+    }
   }
   /// Halves are added until one lane is left.
   static float sum(Register value) {

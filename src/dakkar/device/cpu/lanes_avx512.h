@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <immintrin.h>
@@ -10,6 +11,7 @@ namespace dak::cpu {
 struct LanesAvx512 {
   using Register = __m512;
   static constexpr int64_t kLanes = 16;
+  static constexpr int kRowTile = 4;  ///< rows whose sums fit the registers beside four vectors
 
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
   static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }
@@ -23,6 +25,55 @@ struct LanesAvx512 {
   static void store_first(float* to, Register value, int64_t count) {
     _mm512_mask_storeu_ps(to, first(count), value);
   }
+  static Register load(const float* from) { return _mm512_loadu_ps(from); }
+  static void store(float* to, Register value) { _mm512_storeu_ps(to, value); }
+  static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
+  /// The second operand where either is NaN.
+  static Register larger(Register a, Register b) { return _mm512_max_ps(a, b); }
+  static Register round(Register a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
+  /// a * 2^n for a whole n from -126 to 127, a and the result being normal numbers.
+  static Register scale_by_power(Register a, Register n) {
+    const __m512i exponent = _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent));
+  }
+  /// Lanes of a where x is below `limit` become zeros.
+  static Register zero_below(Register a, Register x, Register limit) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), a);
+  }
+  static Register widen_bf16(const std::byte* from) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+  /// By way of f16, as in the fp8 panels; here a NaN stays one.
+  static Register widen_e4m3(const std::byte* from) {
+    const __m256i codes =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    const __m256i halves =
+        _mm256_and_si256(_mm256_slli_epi16(codes, 7), _mm256_set1_epi16(-0x4080));
+    const __m256i magnitude = _mm256_set1_epi16(0x3f80);
+    const __m256i nan = _mm256_cmpeq_epi16(_mm256_and_si256(halves, magnitude), magnitude);
+    return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_or_si256(halves, nan)), _mm512_set1_ps(0x1p8F));
+  }
+  /// A tile of 16 x 16 floats, rows `from_stride` and `to_stride` floats apart.
+  static void transpose(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    // Lanes of 128 bits first go where they belong as quarters of rows r, r + 4, r + 8, r + 12.
+    for (int64_t quarter = 0; quarter < 4; ++quarter) {
+      Register row[4];
+      for (int64_t r = 0; r < 4; ++r) {
+        const float* column = from + r * from_stride + 4 * quarter;
+        row[r] = quarters(column, 4 * from_stride);
+      }
+      const Register a = _mm512_unpacklo_ps(row[0], row[1]);
+      const Register b = _mm512_unpackhi_ps(row[0], row[1]);
+      const Register c = _mm512_unpacklo_ps(row[2], row[3]);
+      const Register d = _mm512_unpackhi_ps(row[2], row[3]);
+      float* column = to + 4 * quarter * to_stride;
+      store(column, _mm512_shuffle_ps(a, c, 0x44));
+      store(column + to_stride, _mm512_shuffle_ps(a, c, 0xee));
+      store(column + 2 * to_stride, _mm512_shuffle_ps(b, d, 0x44));
+      store(column + 3 * to_stride, _mm512_shuffle_ps(b, d, 0xee));
+    }
+  }
   /// Halves are added until one lane is left.
   static float sum(Register value) {
     const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(value), 1));
@@ -33,6 +84,13 @@ struct LanesAvx512 {
   }
 
  private:
+  /// Four floats of each of four rows.
+  static Register quarters(const float* from, int64_t stride) {
+    Register four = _mm512_castps128_ps512(_mm_loadu_ps(from));
+    four = _mm512_insertf32x4(four, _mm_loadu_ps(from + stride), 1);
+    four = _mm512_insertf32x4(four, _mm_loadu_ps(from + 2 * stride), 2);
+    return _mm512_insertf32x4(four, _mm_loadu_ps(from + 3 * stride), 3);
+  }
   static __mmask16 first(int64_t count) {
     return static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
   }

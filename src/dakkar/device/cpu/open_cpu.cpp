@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 
+#include "dakkar/device/cpu/attention.h"
 #include "dakkar/device/cpu/linear.h"
 #include "dakkar/device/cpu/pack_panels.h"
 #include "dakkar/device/cpu/ssm_scan.h"
@@ -13,12 +14,14 @@ namespace dak {
 namespace cpu {
 namespace {
 
-template <const PanelKernels& kKernels, void (*kReplay)(const HeadReplay&)>
+template <const PanelKernels& kKernels, void (*kReplay)(const HeadReplay&),
+          const KeyBlockKernels& kKeyBlocks>
 KernelTable kernels_with() {
   KernelTable table = reference_kernels();
   table.linear = host_kernel<LinearArgs, linear<kKernels>>;
   table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
   table.ssm_scan = host_kernel<SsmScanArgs, ssm_scan<kReplay>>;
+  table.attention = host_kernel<AttentionArgs, attention<kKeyBlocks>>;
   return table;
 }
 
@@ -59,12 +62,12 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 const KernelTable& kernels_avx2() {
-  static const KernelTable kTable = kernels_with<kAvx2, replay_head_avx2>();
+  static const KernelTable kTable = kernels_with<kAvx2, replay_head_avx2, kKeyBlocksAvx2>();
   return kTable;
 }
 
 const KernelTable& kernels_avx512() {
-  static const KernelTable kTable = kernels_with<kAvx512, replay_head_avx512>();
+  static const KernelTable kTable = kernels_with<kAvx512, replay_head_avx512, kKeyBlocksAvx512>();
   return kTable;
 }
 

@@ -1,7 +1,7 @@
 #include <vector>
 
+#include "dakkar/device/kv_pages.h"
 #include "dakkar/device/reference/kernels.h"
-#include "dakkar/device/reference/kv_pages.h"
 #include "dakkar/device/row_access.h"
 
 namespace dak::reference {

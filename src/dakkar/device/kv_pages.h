@@ -3,7 +3,7 @@
 #include "dakkar/device/sequence_table.h"
 #include "dakkar/tensor/tensor_view.h"
 
-namespace dak::reference {
+namespace dak {
 
 /// Whether keys or values of a page are meant.
 enum class KvPart { kKeys, kValues };
@@ -25,4 +25,4 @@ struct KvSequence {
   }
 };
 
-}  // namespace dak::reference
+}  // namespace dak
