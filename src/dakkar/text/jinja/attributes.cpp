@@ -116,7 +116,10 @@ bool in_range(int64_t index, int64_t size) {
 // The element at `key`; missing where Python raises a TypeError or LookupError.
 Value element(Runtime& rt, const Value& object, const Value& key) {
   if (object.is(Kind::kDict)) {
-    const bool hashable = !key.is(Kind::kList) && !key.is(Kind::kDict);
+    const bool hashable = check_hashable(rt, key);
+    if (!hashable) {
+      (void)rt.take_error();
+    }
     const Value* found = hashable ? object.dict().find(key) : nullptr;
     return found == nullptr ? Value{} : *found;
   }

@@ -299,16 +299,32 @@ void sort_keyed(Runtime& rt, std::vector<Keyed>& items, SortOrder direction) {
   }
 }
 
-bool check_hashable(Runtime& rt, const Value& value) {
+namespace {
+
+// What a look-up may compare is paid for here, since comparing keys does not.
+bool check_key(Runtime& rt, const Value& value, int32_t depth) {
+  if (depth > kMaxValueDepth) {
+    rt.raise("values are nested too deeply for a key");
+    return false;
+  }
+  if (!rt.spend(value.is_string() ? 1 + value.string().bytes_size() / 256 : 1)) {
+    return false;
+  }
   if (value.is(Kind::kList) || value.is(Kind::kDict)) {
     rt.raise(fmt::format("unhashable type: '{}'", type_name(value)));
     return false;
   }
   if (value.is(Kind::kTuple)) {
     return std::all_of(value.items().begin(), value.items().end(),
-                       [&](const Value& item) { return check_hashable(rt, item); });
+                       [&](const Value& item) { return check_key(rt, item, depth + 1); });
   }
   return true;
+}
+
+}  // namespace
+
+bool check_hashable(Runtime& rt, const Value& value) {
+  return check_key(rt, value, 0);
 }
 
 std::string type_name(const Value& value) {

@@ -87,9 +87,8 @@ Value replace_filter(Runtime& rt, const Value& self, const Arguments& args) {
   if (rt.failed()) {
     return Value::failed();
   }
-  const int64_t growth = old.empty() ? text.size() + 1 : text.size() / old.size();
-  if (fresh.size() > 0 && growth > rt.limits().output_bytes / fresh.size() && old.empty()) {
-    return rt.raise("replaced string is too long");
+  if (!rt.room_for(replaced_size(text, old.bytes(), fresh, count))) {
+    return Value::failed();
   }
   return rt.text(replace(text, old.bytes(), fresh, count));
 }

@@ -50,6 +50,27 @@ TEST(JinjaLimitsTest, MemoryIsBounded) {
   EXPECT_NE(error_of(lists, {.memory_bytes = 1 << 20}), "none");
 }
 
+TEST(JinjaLimitsTest, ReplacingIsRefusedBeforeItTakesMemory) {
+  const std::string memory = "line 1: template used more than 1048576 bytes of memory";
+  const Limits limits{.memory_bytes = 1 << 20};
+  EXPECT_EQ(error_of("{{ ('a' * 99999)|replace('a', 'b' * 99999) }}", limits), memory);
+  EXPECT_EQ(error_of("{{ ('a' * 99999).replace('a', 'b' * 99999) }}", limits), memory);
+  EXPECT_EQ(error_of("{{ ('a' * 99999)|replace('', 'b' * 99999) }}", limits), memory);
+  EXPECT_EQ(error_of("{{ ('a' * 99999)|replace('a', 'b' * 99999, 2) }}", limits), "none");
+  EXPECT_EQ(error_of("{{ ('a' * 99999)|replace('aaa', '') }}", limits), "none");
+}
+
+TEST(JinjaLimitsTest, KeysAreBounded) {
+  const std::string set = "{% set n = namespace(t=1) %}";
+  const std::string wide = set + "{% for i in range(64) %}{% set n.t = (n.t, n.t) %}{% endfor %}";
+  const std::string deep = set + "{% for i in range(99999) %}{% set n.t = (n.t,) %}{% endfor %}";
+  const std::string steps = "line 1: template took more than 100000 steps";
+  EXPECT_EQ(error_of(wide + "{{ {n.t: 1} }}", {.steps = 100'000}), steps);
+  EXPECT_EQ(error_of(wide + "{{ {1: 1}[n.t] }}", {.steps = 100'000}), steps);
+  EXPECT_EQ(error_of(deep + "{{ {n.t: 1} }}"), "line 1: values are nested too deeply for a key");
+  EXPECT_EQ(error_of("{{ {1: 1}[([],)] is defined }}"), "none");
+}
+
 TEST(JinjaLimitsTest, RecursionEndsWithAnError) {
   EXPECT_EQ(error_of("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
             "line 1: macros call each other too deeply");

@@ -99,7 +99,11 @@ Value replace_method(Runtime& rt, const Value& self, const Arguments& args) {
     return Value::failed();
   }
   const MarkedText fresh = inserted(self, *bound.get(1));
-  return like(rt, self, replace(self.text(), bound.get(0)->bytes(), fresh, count));
+  const std::string& old = bound.get(0)->bytes();
+  if (!rt.room_for(replaced_size(self.text(), old, fresh, count))) {
+    return Value::failed();
+  }
+  return like(rt, self, replace(self.text(), old, fresh, count));
 }
 
 Value join_method(Runtime& rt, const Value& self, const Arguments& args) {

@@ -34,7 +34,7 @@ struct Keyed {
 enum class SortOrder : uint8_t { kAscending, kDescending };
 void sort_keyed(Runtime& rt, std::vector<Keyed>& items, SortOrder order);
 
-/// Says whether Python could hash the value; raises when not.
+/// Says whether Python could hash the value; raises when not. Spends what one look-up of it takes.
 bool check_hashable(Runtime& rt, const Value& value);
 
 /// The name of the value's Python type, for messages.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "dakkar/text/jinja/unicode.h"
 
@@ -227,6 +228,25 @@ MarkedText replace(const MarkedText& text, const std::string& old, const MarkedT
   }
   out.append(text, at, text.size());
   return out;
+}
+
+int64_t replaced_size(const MarkedText& text, const std::string& old, const MarkedText& fresh,
+                      int64_t count) {
+  const auto width = static_cast<int64_t>(old.size());
+  int64_t places = old.empty() ? text.size() + 1 : 0;
+  for (int64_t at = 0; width > 0 && places != count; ++places) {
+    at = find_first(text.bytes(), old, at, text.size());
+    if (at < 0) {
+      break;
+    }
+    at += width;
+  }
+  places = count < 0 ? places : std::min(places, count);
+  int64_t added = 0;
+  if (__builtin_mul_overflow(places, fresh.size() - width, &added)) {
+    return std::numeric_limits<int64_t>::max();
+  }
+  return text.size() + added;
 }
 
 std::vector<MarkedText> split(const MarkedText& text, const SplitOptions& options) {

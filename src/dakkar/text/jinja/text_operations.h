@@ -28,6 +28,10 @@ MarkedText strip(const MarkedText& text, const std::string* chars, Side side);
 MarkedText replace(const MarkedText& text, const std::string& old, const MarkedText& fresh,
                    int64_t count);
 
+/// Most bytes that `replace` with these arguments gives, so that memory is checked before.
+int64_t replaced_size(const MarkedText& text, const std::string& old, const MarkedText& fresh,
+                      int64_t count);
+
 /// Splits at `separator`, or at runs of white space when it is null; at most `limit` cuts when not
 /// negative. `kRight` counts the cuts from the right.
 struct SplitOptions {
