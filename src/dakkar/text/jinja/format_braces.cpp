@@ -172,6 +172,7 @@ class BraceFormatter {
     if (markup_ && !value.markup) {
       shown = escape_text(shown);
     }
+    rt_.spend(shown.size() / 256);
     if (spec.precision >= 0) {
       shown = shown.slice(0, byte_offset(shown.bytes(), spec.precision));
     }

@@ -42,6 +42,7 @@ class PercentFormatter {
         ++at_;
         convert(bytes);
       }
+      rt_.room_for(out_.size());
     }
     const bool is_tuple = values_.is(Kind::kTuple);
     const auto given = is_tuple ? values_.items().size() : size_t{1};
@@ -209,6 +210,7 @@ class PercentFormatter {
     if (format_.markup && !value.markup) {
       text = escape_text(text);
     }
+    rt_.spend(text.size() / 256);
     if (conversion.precision >= 0) {
       text = text.slice(0, byte_offset(text.bytes(), conversion.precision));
     }

@@ -60,6 +60,21 @@ TEST(JinjaLimitsTest, ReplacingIsRefusedBeforeItTakesMemory) {
   EXPECT_EQ(error_of("{{ ('a' * 99999)|replace('aaa', '') }}", limits), "none");
 }
 
+TEST(JinjaLimitsTest, FormattingStopsWhereMemoryEnds) {
+  const std::string memory = "line 1: template used more than 1048576 bytes of memory";
+  const Limits limits{.memory_bytes = 1 << 20};
+  EXPECT_EQ(error_of("{{ ('%(a)s' * 99999) % {'a': 'x' * 99999} }}", limits), memory);
+  EXPECT_EQ(error_of("{{ ('%(a)s' * 99999)|format(a='x' * 99999) }}", limits), memory);
+  EXPECT_EQ(error_of("{{ ('{a}' * 99999).format(a='x' * 99999) }}", limits), memory);
+}
+
+TEST(JinjaLimitsTest, FormattingPaysForTextThatItCutsOff) {
+  const std::string steps = "line 1: template took more than 100000 steps";
+  const std::string value = "'x' * 99999";
+  EXPECT_EQ(error_of("{{ ('%(a).1s' * 9999) % {'a': " + value + "} }}", {.steps = 100'000}), steps);
+  EXPECT_EQ(error_of("{{ ('{a:.1}' * 9999).format(a=" + value + ") }}", {.steps = 100'000}), steps);
+}
+
 TEST(JinjaLimitsTest, KeysAreBounded) {
   const std::string set = "{% set n = namespace(t=1) %}";
   const std::string wide = set + "{% for i in range(64) %}{% set n.t = (n.t, n.t) %}{% endfor %}";
