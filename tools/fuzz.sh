@@ -43,11 +43,14 @@ longest() {
 }
 
 run() {
-  local name=$1 corpus=build/fuzz/corpus/$1 log=build/fuzz/$1.log status=0
+  local name=$1 corpus=build/fuzz/corpus/$1 log=build/fuzz/$1.log status=0 words=()
   rm -rf "$corpus" "build/fuzz/findings/$name"
   mkdir -p "$corpus" "build/fuzz/findings/$name"
   copy_seeds "$name" "$corpus"
-  "build/fuzz/tests/fuzz/dakkar_${name}_fuzz" "$corpus" -max_total_time="$seconds" \
+  if [ -f "tests/fuzz/$name.dict" ]; then
+    words=(-dict="tests/fuzz/$name.dict")
+  fi
+  "build/fuzz/tests/fuzz/dakkar_${name}_fuzz" "$corpus" "${words[@]}" -max_total_time="$seconds" \
     -rss_limit_mb=2048 -timeout=10 -max_len="$(longest "$name")" -print_final_stats=1 \
     -artifact_prefix="build/fuzz/findings/$name/" >"$log" 2>&1 || status=$?
   printf '%-18s %10s runs %8s /s  %s\n' "$name" \
