@@ -13,4 +13,5 @@ git ls-files -z -- 'src/dakkar/*.cpp' | grep -zv '_test\.cpp$' |
   xargs -0 --no-run-if-empty grep -LZE '<boost/|<CLI/|<spdlog/' |
   xargs -0 --no-run-if-empty -P "$(nproc)" -n 4 \
     "$checker" -p "$build" --quiet --warnings-as-errors='*' \
+    --extra-arg=-Wno-unknown-warning-option \
     2> >(grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated|^\[' >&2)

@@ -132,7 +132,20 @@ Result<AlignedText> run(const ByteLettersStep&, const AlignedText& in) {
   return rewriter.take();
 }
 
+/// Ends a file whose steps blow texts up: no real one comes near.
+Status check_growth(size_t bytes) {
+  constexpr size_t kMostBytes = size_t{1} << 28;
+  if (bytes > kMostBytes) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the tokenizer's normalizer makes the text longer than 256 MiB");
+  }
+  return {};
+}
+
 Result<AlignedText> run(const PrependStep& step, const AlignedText& in) {
+  if (const Status fits = check_growth(step.text.size() + in.text.size()); !fits) {
+    return fail(fits.error());
+  }
   Rewriter rewriter(in);
   if (!in.text.empty()) {
     rewriter.text() += step.text;
@@ -149,6 +162,9 @@ Result<AlignedText> run(const ReplaceStep& step, const AlignedText& in) {
   }
   Rewriter rewriter(in);
   for (const Match& match : matches) {
+    if (const Status fits = check_growth(rewriter.text().size() + step.content.size()); !fits) {
+      return fail(fits.error());
+    }
     if (!match.matched) {
       rewriter.copy(static_cast<size_t>(match.begin), static_cast<size_t>(match.end));
       continue;
