@@ -12,6 +12,7 @@ struct LanesAvx2 {
   using Register = __m256;
   static constexpr int64_t kLanes = 8;
   static constexpr int kRowTile = 2;  ///< rows whose sums fit the registers beside four vectors
+  static constexpr int kStateVectors = 4;  ///< of each of two rows of an SSM state
 
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
   static Register multiply(Register a, Register b) { return _mm256_mul_ps(a, b); }

@@ -12,6 +12,7 @@ struct LanesAvx512 {
   using Register = __m512;
   static constexpr int64_t kLanes = 16;
   static constexpr int kRowTile = 4;  ///< rows whose sums fit the registers beside four vectors
+  static constexpr int kStateVectors = 8;  ///< of each of two rows of an SSM state
 
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
   static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }

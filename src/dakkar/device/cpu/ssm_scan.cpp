@@ -1,6 +1,8 @@
 #include "dakkar/device/cpu/ssm_scan.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "dakkar/device/row_access.h"
 #include "dakkar/device/ssm_sequence.h"
@@ -25,7 +27,12 @@ class HeadReplays {
       step_[i] = in_.dt[i * static_cast<size_t>(dims.heads) + static_cast<size_t>(h)];
       decay_[i] = std::exp(step_[i] * a);
     }
-    const int64_t shared = h / (dims.heads / dims.groups) * dims.state;
+    const int64_t heads_per_group = dims.heads / dims.groups;
+    gather(in_.x, h, dims.head_dim, x_);
+    if (h % heads_per_group == 0) {
+      gather(in_.b, h / heads_per_group, dims.state, b_);
+      gather(in_.c, h / heads_per_group, dims.state, c_);
+    }
     return {.state = seq_.state + h * dims.head_dim * dims.state,
             .rows = dims.head_dim,
             .columns = dims.state,
@@ -35,13 +42,12 @@ class HeadReplays {
             .first_new = seq_.position - seq_.base,
             .decay = decay_.data(),
             .step = step_.data(),
-            .x = in_.x.data() + h * dims.head_dim,
-            .x_stride = dims.inner(),
-            .b = in_.b.data() + shared,
-            .c = in_.c.data() + shared,
-            .shared_stride = dims.groups * dims.state,
+            .x = x_.data(),
+            .b = b_.data(),
+            .c = c_.data(),
             .d = seq_.args.d.as<float>()[h],
-            .y = y_.data() + h * dims.head_dim};
+            .y = y_.data() + h * dims.head_dim,
+            .y_stride = dims.inner()};
   }
 
   void store_outputs() const {
@@ -53,10 +59,24 @@ class HeadReplays {
   }
 
  private:
+  /// Part `index` of each token's row, side by side: rows that are a multiple of 4 KB apart would
+  /// push each other out of the first cache.
+  void gather(const std::vector<float>& from, int64_t index, int64_t width,
+              std::vector<float>& to) const {
+    to.resize(static_cast<size_t>(in_.count * width));
+    const int64_t stride = static_cast<int64_t>(from.size()) / in_.count;
+    for (int64_t i = 0; i < in_.count; ++i) {
+      std::copy_n(from.data() + i * stride + index * width, width, to.data() + i * width);
+    }
+  }
+
   const SsmSequence& seq_;
   SsmInputs in_;
   std::vector<float> decay_;
   std::vector<float> step_;
+  std::vector<float> x_;  ///< as `HeadReplay` wants them
+  std::vector<float> b_;
+  std::vector<float> c_;
   std::vector<float> y_;  ///< [new tokens, inner]
 };
 

@@ -16,13 +16,12 @@ struct HeadReplay {
   int64_t first_new = 0;         ///< tokens from here on give outputs
   const float* decay = nullptr;  ///< [tokens]
   const float* step = nullptr;   ///< [tokens] time steps
-  const float* x = nullptr;      ///< [tokens, P], rows `x_stride` apart
-  int64_t x_stride = 0;
-  const float* b = nullptr;  ///< [tokens, N], rows `shared_stride` apart
-  const float* c = nullptr;  ///< as b
-  int64_t shared_stride = 0;
-  float d = 0.0F;      ///< y = state . c + d * x
-  float* y = nullptr;  ///< [new tokens, P], rows `x_stride` apart
+  const float* x = nullptr;      ///< [tokens, P]
+  const float* b = nullptr;      ///< [tokens, N]
+  const float* c = nullptr;      ///< [tokens, N]
+  float d = 0.0F;                ///< y = state . c + d * x
+  float* y = nullptr;            ///< [new tokens, P], rows `y_stride` apart
+  int64_t y_stride = 0;
 };
 
 /// Runs s = decay * s + (step * x) * b token by token over each row of the state, in registers:

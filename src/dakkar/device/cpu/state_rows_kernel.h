@@ -6,26 +6,31 @@
 /// set's file instantiates it.
 namespace dak::cpu {
 
-/// Columns of one row that stay in registers: `kVectors` vectors from `begin` on, of which `count`
-/// columns exist.
-struct ColumnBlock {
+/// Columns of a few rows that stay in registers.
+struct StateBlock {
   int64_t row = 0;
   int64_t begin = 0;
-  int64_t count = 0;
+  int64_t count = 0;  ///< columns that exist
 };
 
+/// `kVectors` whole vectors, or the first `count` lanes of a single one.
 template <typename V, int kVectors>
-struct StateRow {
+struct Vectors {
   typename V::Register value[kVectors];
 
-  static int64_t lanes_at(const ColumnBlock& block, int i) {
-    const int64_t left = block.count - i * V::kLanes;
-    return left < V::kLanes ? left : V::kLanes;
+  void load(const float* from, int64_t count) {
+    for (int i = 0; i < kVectors; ++i) {
+      value[i] = kVectors > 1 ? V::load(from + i * V::kLanes) : V::load_first(from, count);
+    }
   }
 
-  void load(const float* from, const ColumnBlock& block) {
+  void store(float* to, int64_t count) const {
     for (int i = 0; i < kVectors; ++i) {
-      value[i] = V::load_first(from + i * V::kLanes, lanes_at(block, i));
+      if (kVectors > 1) {
+        V::store(to + i * V::kLanes, value[i]);
+      } else {
+        V::store_first(to, value[i], count);
+      }
     }
   }
 
@@ -34,74 +39,78 @@ struct StateRow {
       value[i] = V::broadcast(0.0F);
     }
   }
-
-  void store(float* to, const ColumnBlock& block) const {
-    for (int i = 0; i < kVectors; ++i) {
-      V::store_first(to + i * V::kLanes, value[i], lanes_at(block, i));
-    }
-  }
-
-  void advance(float decay, float input, const StateRow& b) {
-    for (int i = 0; i < kVectors; ++i) {
-      value[i] = V::multiply_add(V::broadcast(decay), value[i],
-                                 V::multiply(V::broadcast(input), b.value[i]));
-    }
-  }
-
-  [[nodiscard]] float dot(const StateRow& c) const {
-    typename V::Register sum = V::multiply(value[0], c.value[0]);
-    for (int i = 1; i < kVectors; ++i) {
-      sum = V::multiply_add(value[i], c.value[i], sum);
-    }
-    return V::sum(sum);
-  }
 };
 
-/// All tokens over `kVectors` vectors of one row; outputs are added to y.
-template <typename V, int kVectors>
-void replay_block(const HeadReplay& head, const ColumnBlock& block) {
-  StateRow<V, kVectors> state;
-  StateRow<V, kVectors> shared;
+/// All tokens over a block of `kRows` rows; outputs are added to y.
+template <typename V, int kRows, int kVectors>
+void replay_block(const HeadReplay& head, const StateBlock& block) {
+  Vectors<V, kVectors> state[kRows];
   float* stored = head.state + block.row * head.columns + block.begin;
-  if (head.fresh) {
-    state.clear();
-  } else {
-    state.load(stored, block);
+  for (int r = 0; r < kRows; ++r) {
+    if (head.fresh) {
+      state[r].clear();
+    } else {
+      state[r].load(stored + r * head.columns, block.count);
+    }
   }
-  for (int64_t i = 0; i < head.tokens; ++i) {
-    const int64_t place = i * head.shared_stride + block.begin;
-    shared.load(head.b + place, block);
-    const float x = head.x[i * head.x_stride + block.row];
-    state.advance(head.decay[i], head.step[i] * x, shared);
-    if (i + 1 == head.fold) {
-      state.store(stored, block);
+  for (int64_t t = 0; t < head.tokens; ++t) {
+    Vectors<V, kVectors> shared;
+    shared.load(head.b + t * head.columns + block.begin, block.count);
+    const float* x = head.x + t * head.rows + block.row;
+    const typename V::Register decay = V::broadcast(head.decay[t]);
+    for (int r = 0; r < kRows; ++r) {
+      const typename V::Register input = V::broadcast(head.step[t] * x[r]);
+      for (int i = 0; i < kVectors; ++i) {
+        state[r].value[i] =
+            V::multiply_add(decay, state[r].value[i], V::multiply(input, shared.value[i]));
+      }
     }
-    if (i >= head.first_new) {
-      shared.load(head.c + place, block);
-      head.y[(i - head.first_new) * head.x_stride + block.row] += state.dot(shared);
+    for (int r = 0; r < kRows && t + 1 == head.fold; ++r) {
+      state[r].store(stored + r * head.columns, block.count);
     }
+    if (t < head.first_new) {
+      continue;
+    }
+    shared.load(head.c + t * head.columns + block.begin, block.count);
+    float* y = head.y + (t - head.first_new) * head.y_stride + block.row;
+    for (int r = 0; r < kRows; ++r) {
+      typename V::Register sum = V::multiply(state[r].value[0], shared.value[0]);
+      for (int i = 1; i < kVectors; ++i) {
+        sum = V::multiply_add(state[r].value[i], shared.value[i], sum);
+      }
+      y[r] += V::sum(sum);
+    }
+  }
+}
+
+/// All columns of `kRows` rows.
+template <typename V, int kRows>
+void replay_rows(const HeadReplay& head, int64_t row) {
+  constexpr int64_t kWide = V::kStateVectors * V::kLanes;
+  int64_t n = 0;
+  for (; n + kWide <= head.columns; n += kWide) {
+    replay_block<V, kRows, V::kStateVectors>(head, {.row = row, .begin = n, .count = kWide});
+  }
+  for (; n < head.columns; n += V::kLanes) {
+    const int64_t left = head.columns - n;
+    replay_block<V, kRows, 1>(
+        head, {.row = row, .begin = n, .count = left < V::kLanes ? left : V::kLanes});
   }
 }
 
 template <typename V>
 void replay_head(const HeadReplay& head) {
-  constexpr int kVectors = 8;
-  constexpr int64_t kWide = kVectors * V::kLanes;
   for (int64_t i = head.first_new; i < head.tokens; ++i) {
     for (int64_t row = 0; row < head.rows; ++row) {
-      head.y[(i - head.first_new) * head.x_stride + row] = head.d * head.x[i * head.x_stride + row];
+      head.y[(i - head.first_new) * head.y_stride + row] = head.d * head.x[i * head.rows + row];
     }
   }
-  for (int64_t row = 0; row < head.rows; ++row) {
-    int64_t n = 0;
-    for (; n + kWide <= head.columns; n += kWide) {
-      replay_block<V, kVectors>(head, {.row = row, .begin = n, .count = kWide});
-    }
-    for (; n < head.columns; n += V::kLanes) {
-      const int64_t left = head.columns - n;
-      replay_block<V, 1>(head,
-                         {.row = row, .begin = n, .count = left < V::kLanes ? left : V::kLanes});
-    }
+  int64_t row = 0;
+  for (; row + 2 <= head.rows; row += 2) {
+    replay_rows<V, 2>(head, row);
+  }
+  for (; row < head.rows; ++row) {
+    replay_rows<V, 1>(head, row);
   }
 }
 
