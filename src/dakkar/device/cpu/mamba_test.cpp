@@ -81,6 +81,17 @@ TEST_P(CpuMambaTest, ASequenceIsTheSameBitsWithAnyNeighbours) {
   EXPECT_EQ(together.block(1), alone.block(1));
 }
 
+TEST_P(CpuMambaTest, ASequenceWithoutNewTokensLeavesItsNeighboursAlone) {
+  MambaRig with = rig(20, 2);
+  MambaRig without = rig(20, 2);
+  for (int t = 0; t < 20; ++t) {
+    with.step({{.sequence = 1, .tokens = 0}, {.sequence = 0}}, Phase::kDecode);
+    without.step({{.sequence = 0}}, Phase::kDecode);
+  }
+  EXPECT_EQ(with.y(0), without.y(0));
+  EXPECT_EQ(with.block(0), without.block(0));
+}
+
 INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuMambaTest,
                          ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512),
                          [](const auto& which) {

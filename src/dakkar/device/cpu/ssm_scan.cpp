@@ -64,7 +64,7 @@ class HeadReplays {
   void gather(const std::vector<float>& from, int64_t index, int64_t width,
               std::vector<float>& to) const {
     to.resize(static_cast<size_t>(in_.count * width));
-    const int64_t stride = static_cast<int64_t>(from.size()) / in_.count;
+    const int64_t stride = static_cast<int64_t>(from.size()) / std::max<int64_t>(1, in_.count);
     for (int64_t i = 0; i < in_.count; ++i) {
       std::copy_n(from.data() + i * stride + index * width, width, to.data() + i * width);
     }
