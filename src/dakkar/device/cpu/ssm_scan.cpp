@@ -18,7 +18,8 @@ class HeadReplays {
         in_(read_inputs(seq, seq.base, seq.end())),
         decay_(static_cast<size_t>(in_.count)),
         step_(static_cast<size_t>(in_.count)),
-        y_(static_cast<size_t>(seq.tokens * seq.args.dims.inner())) {}
+        // A row even without new tokens: heads are places in it.
+        y_(static_cast<size_t>(std::max<int64_t>(1, seq.tokens) * seq.args.dims.inner())) {}
 
   [[nodiscard]] HeadReplay head(int64_t h, int64_t fold) {
     const MambaDims& dims = seq_.args.dims;
