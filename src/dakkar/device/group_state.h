@@ -9,7 +9,7 @@
 
 #include "dakkar/device/communicator.h"
 
-namespace dak::cpu {
+namespace dak {
 
 enum class Collective { kAllReduce, kReduceScatter, kAllGather, kAllToAll, kBroadcast, kSplit };
 
@@ -80,4 +80,4 @@ class GroupMember final {
   GroupState* state_;
 };
 
-}  // namespace dak::cpu
+}  // namespace dak

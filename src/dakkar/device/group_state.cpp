@@ -1,10 +1,10 @@
-#include "dakkar/device/cpu/group_state.h"
+#include "dakkar/device/group_state.h"
 
 #include <fmt/core.h>
 
 #include "dakkar/base/check.h"
 
-namespace dak::cpu {
+namespace dak {
 namespace {
 
 std::string_view name_of(Collective kind) {
@@ -29,7 +29,7 @@ std::string_view name_of(Collective kind) {
 
 std::string describe(const Ticket& ticket) {
   return fmt::format("{} number {}, {} bytes of {}, root {}", name_of(ticket.kind), ticket.sequence,
-                     ticket.bytes, dak::name_of(ticket.dtype), ticket.root);
+                     ticket.bytes, name_of(ticket.dtype), ticket.root);
 }
 
 void GroupState::meet() {
@@ -51,4 +51,4 @@ bool GroupState::leave() {
   return --members_ == 0;
 }
 
-}  // namespace dak::cpu
+}  // namespace dak

@@ -6,15 +6,10 @@
 
 #include <fmt/core.h>
 
-#include "dakkar/device/cpu/group_state.h"
+#include "dakkar/device/group_state.h"
 
 namespace dak {
 namespace {
-
-using cpu::Collective;
-using cpu::GroupState;
-using cpu::Post;
-using cpu::Ticket;
 
 /// Elements summed at a time; their sums stay in the first-level cache.
 constexpr int64_t kBlock = 1024;
@@ -164,7 +159,7 @@ class LocalGroup final : public Communicator {
     }
   }
 
-  cpu::GroupMember member_;
+  GroupMember member_;
   int rank_;
   int64_t sequence_ = 0;
 };
