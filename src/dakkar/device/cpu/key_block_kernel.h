@@ -3,29 +3,13 @@
 #include <limits>
 
 #include "dakkar/device/cpu/key_block.h"
+#include "dakkar/device/cpu/lane_math.h"
 
 /// The bodies of `KeyBlockKernels` over the vectors of one instruction set, which `V` names; only
 /// that set's file instantiates them.
 namespace dak::cpu {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-constexpr float kInverseFactorials[] = {1.0F / 720.0F, 1.0F / 120.0F, 1.0F / 24.0F, 1.0F / 6.0F,
-                                        1.0F / 2.0F,   1.0F,          1.0F};
-
-/// exp(x) for x <= 0, NaN or -inf: 2^n times the series of the rest; zero below -87.
-template <typename V>
-typename V::Register exp_of(typename V::Register x) {
-  const typename V::Register n = V::round(V::multiply(x, V::broadcast(0x1.715476p0F)));
-  // ln 2 in two parts, the first short enough for exact products.
-  typename V::Register rest = V::multiply_add(n, V::broadcast(-0x1.62ep-1F), x);
-  rest = V::multiply_add(n, V::broadcast(-0x1.0bfbe8p-15F), rest);
-  typename V::Register series = V::broadcast(1.0F / 5040.0F);
-  for (const float inverse_factorial : kInverseFactorials) {
-    series = V::multiply_add(series, rest, V::broadcast(inverse_factorial));
-  }
-  return V::zero_below(V::scale_by_power(series, n), x, V::broadcast(-87.0F));
-}
-
 /// Scores of `kRows` queries from `row` on with the keys of `kVectors` vectors from `key` on.
 template <typename V, int kRows, int kVectors>
 void score_keys(const KeyBlock& block, int64_t row, int64_t key) {

@@ -50,6 +50,27 @@ struct LanesAvx2 {
     const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
   }
+  /// Rounds to nearest, ties to even; a NaN stays one.
+  static void store_bf16(std::byte* to, Register value) {
+    const __m256i bits = _mm256_castps_si256(value);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded =
+        _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7fff));
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(value, value, _CMP_UNORD_Q));
+    const __m256i whole = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+    // Packing works within halves of 128 bits.
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(whole, whole), 0x08);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
+  }
+  static Register divide(Register a, Register b) { return _mm256_div_ps(a, b); }
+  static float square_root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+  /// -|a|
+  static Register minus_magnitude(Register a) { return _mm256_or_ps(a, broadcast(-0.0F)); }
+  /// Lanes of a where x is below zero, else of b.
+  static Register where_negative(Register x, Register a, Register b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, broadcast(0.0F), _CMP_LT_OQ));
+  }
   /// By way of f16, as in the fp8 panels; here a NaN stays one.
   static Register widen_e4m3(const std::byte* from) {
     const __m128i codes =
@@ -78,6 +99,22 @@ struct LanesAvx2 {
       store(column + 2 * to_stride, _mm256_shuffle_ps(b, d, 0x44));
       store(column + 3 * to_stride, _mm256_shuffle_ps(b, d, 0xee));
     }
+  }
+  /// [kLanes][4] floats: column j goes to `column[j]`.
+  static void columns_of_four(const float* from, Register* column) {
+    Register row[4];
+    for (int64_t r = 0; r < 4; ++r) {
+      row[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from + 4 * r)),
+                                    _mm_loadu_ps(from + 16 + 4 * r), 1);
+    }
+    const Register a = _mm256_unpacklo_ps(row[0], row[1]);
+    const Register b = _mm256_unpackhi_ps(row[0], row[1]);
+    const Register c = _mm256_unpacklo_ps(row[2], row[3]);
+    const Register d = _mm256_unpackhi_ps(row[2], row[3]);
+    column[0] = _mm256_shuffle_ps(a, c, 0x44);
+    column[1] = _mm256_shuffle_ps(a, c, 0xee);
+    column[2] = _mm256_shuffle_ps(b, d, 0x44);
+    column[3] = _mm256_shuffle_ps(b, d, 0xee);
   }
   /// Halves are added until one lane is left.
   static float sum(Register value) {

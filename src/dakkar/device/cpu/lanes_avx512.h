@@ -45,6 +45,28 @@ struct LanesAvx512 {
     const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
   }
+  /// Rounds to nearest, ties to even; a NaN stays one.
+  static void store_bf16(std::byte* to, Register value) {
+    const __m512i bits = _mm512_castps_si512(value);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
+    const __mmask16 nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    const __m512i whole = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(whole, 16)));
+  }
+  static Register divide(Register a, Register b) { return _mm512_div_ps(a, b); }
+  static float square_root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+  /// -|a|
+  static Register minus_magnitude(Register a) {
+    return _mm512_castsi512_ps(
+        _mm512_or_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN)));
+  }
+  /// Lanes of a where x is below zero, else of b.
+  static Register where_negative(Register x, Register a, Register b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, broadcast(0.0F), _CMP_LT_OQ), a);
+  }
   /// By way of f16, as in the fp8 panels; here a NaN stays one.
   static Register widen_e4m3(const std::byte* from) {
     const __m256i codes =
@@ -74,6 +96,21 @@ struct LanesAvx512 {
       store(column + 2 * to_stride, _mm512_shuffle_ps(b, d, 0x44));
       store(column + 3 * to_stride, _mm512_shuffle_ps(b, d, 0xee));
     }
+  }
+  /// [kLanes][4] floats: column j goes to `column[j]`.
+  static void columns_of_four(const float* from, Register* column) {
+    Register row[4];
+    for (int64_t r = 0; r < 4; ++r) {
+      row[r] = quarters(from + 4 * r, 16);
+    }
+    const Register a = _mm512_unpacklo_ps(row[0], row[1]);
+    const Register b = _mm512_unpackhi_ps(row[0], row[1]);
+    const Register c = _mm512_unpacklo_ps(row[2], row[3]);
+    const Register d = _mm512_unpackhi_ps(row[2], row[3]);
+    column[0] = _mm512_shuffle_ps(a, c, 0x44);
+    column[1] = _mm512_shuffle_ps(a, c, 0xee);
+    column[2] = _mm512_shuffle_ps(b, d, 0x44);
+    column[3] = _mm512_shuffle_ps(b, d, 0xee);
   }
   /// Halves are added until one lane is left.
   static float sum(Register value) {

@@ -5,7 +5,9 @@
 #include "dakkar/device/cpu/attention.h"
 #include "dakkar/device/cpu/linear.h"
 #include "dakkar/device/cpu/pack_panels.h"
+#include "dakkar/device/cpu/row_ops.h"
 #include "dakkar/device/cpu/ssm_scan.h"
+#include "dakkar/device/cpu/vector_kernel.h"
 #include "dakkar/device/host_kernel.h"
 #include "dakkar/device/host_memory.h"
 #include "dakkar/device/host_stream.h"
@@ -15,9 +17,22 @@ namespace cpu {
 namespace {
 
 template <const PanelKernels& kKernels, void (*kReplay)(const HeadReplay&),
-          const KeyBlockKernels& kKeyBlocks>
+          const KeyBlockKernels& kKeyBlocks, const RowKernels& kRows>
 KernelTable kernels_with() {
   KernelTable table = reference_kernels();
+  table.embed = vector_kernel<EmbedArgs, embed<kRows>, &KernelTable::embed>;
+  table.rms_norm = vector_kernel<RmsNormArgs, rms_norm<kRows>, &KernelTable::rms_norm>;
+  table.add_rms_norm =
+      vector_kernel<AddRmsNormArgs, add_rms_norm<kRows>, &KernelTable::add_rms_norm>;
+  table.gated_group_norm =
+      vector_kernel<GatedGroupNormArgs, gated_group_norm<kRows>, &KernelTable::gated_group_norm>;
+  table.relu2 = vector_kernel<Relu2Args, relu2<kRows>, &KernelTable::relu2>;
+  table.convert = vector_kernel<ConvertArgs, convert<kRows>, &KernelTable::convert>;
+  table.concat_columns =
+      vector_kernel<ConcatColumnsArgs, concat_columns<kRows>, &KernelTable::concat_columns>;
+  table.combine_experts =
+      vector_kernel<CombineExpertsArgs, combine_experts<kRows>, &KernelTable::combine_experts>;
+  table.causal_conv = vector_kernel<CausalConvArgs, causal_conv<kRows>, &KernelTable::causal_conv>;
   table.linear = host_kernel<LinearArgs, linear<kKernels>>;
   table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
   table.ssm_scan = host_kernel<SsmScanArgs, ssm_scan<kReplay>>;
@@ -62,12 +77,14 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 const KernelTable& kernels_avx2() {
-  static const KernelTable kTable = kernels_with<kAvx2, replay_head_avx2, kKeyBlocksAvx2>();
+  static const KernelTable kTable =
+      kernels_with<kAvx2, replay_head_avx2, kKeyBlocksAvx2, kRowsAvx2>();
   return kTable;
 }
 
 const KernelTable& kernels_avx512() {
-  static const KernelTable kTable = kernels_with<kAvx512, replay_head_avx512, kKeyBlocksAvx512>();
+  static const KernelTable kTable =
+      kernels_with<kAvx512, replay_head_avx512, kKeyBlocksAvx512, kRowsAvx512>();
   return kTable;
 }
 

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "dakkar/device/host_kernel.h"
+#include "dakkar/device/kernel_table.h"
+
+namespace dak::cpu {
+
+/// As `host_kernel` for arguments that `is_vectorised`; the others take the reference's entry.
+template <typename Args, void (*kRun)(const Args&), Kernel<Args> KernelTable::*kEntry>
+void vector_kernel(Stream& stream, const Args& args) {
+  if (is_vectorised(args)) {
+    return host_kernel<Args, kRun>(stream, args);
+  }
+  (reference_kernels().*kEntry)(stream, args);
+}
+
+}  // namespace dak::cpu
