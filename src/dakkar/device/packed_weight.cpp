@@ -8,22 +8,6 @@
 namespace dak {
 namespace {
 
-DType value_dtype(QuantFormat format) {
-  switch (format) {
-    case QuantFormat::kF32:
-      return DType::kF32;
-    case QuantFormat::kF16:
-      return DType::kF16;
-    case QuantFormat::kBF16:
-      return DType::kBF16;
-    case QuantFormat::kFp8:
-      return DType::kF8E4M3;
-    case QuantFormat::kNvfp4:
-      return DType::kU8;
-  }
-  return DType::kF32;
-}
-
 bool is_matrix(const TensorView& view, DType dtype, int64_t rows, int64_t columns) {
   return view.present() && view.dtype == dtype && view.rank == 2 && view.dim(0) == rows &&
          view.dim(1) == columns;

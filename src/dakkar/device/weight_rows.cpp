@@ -28,23 +28,6 @@ void decode_nvfp4_row(const PackedWeight& weight, int64_t n, std::span<float> to
   }
 }
 
-DType dense_dtype(QuantFormat format) {
-  switch (format) {
-    case QuantFormat::kF32:
-      return DType::kF32;
-    case QuantFormat::kF16:
-      return DType::kF16;
-    case QuantFormat::kBF16:
-      return DType::kBF16;
-    case QuantFormat::kFp8:
-      return DType::kF8E4M3;
-    case QuantFormat::kNvfp4:
-      break;
-  }
-  check(false, "a dense weight is read");
-  return DType::kF32;
-}
-
 /// Multiplies one block of activations with `kWeightRows` decoded rows at `w` [kWeightRows, K].
 Sums dot_block(const float* x, const float* w, int64_t width) {
   Sums sums{};
@@ -67,7 +50,7 @@ void decode_row(const PackedWeight& weight, int64_t n, std::span<float> to) {
   if (weight.format == QuantFormat::kNvfp4) {
     return decode_nvfp4_row(weight, n, to);
   }
-  const DType dtype = dense_dtype(weight.format);
+  const DType dtype = value_dtype(weight.format);
   load_floats(weight.data.data() + n * weight.k * size_of(dtype), dtype, to);
 }
 

@@ -39,6 +39,23 @@ inline constexpr int64_t kNvfp4Block = 16;
   return "?";
 }
 
+/// What `QuantView::values` holds in that format; bytes of two nibbles in `kNvfp4`.
+[[nodiscard]] constexpr DType value_dtype(QuantFormat format) {
+  switch (format) {
+    case QuantFormat::kF32:
+      return DType::kF32;
+    case QuantFormat::kF16:
+      return DType::kF16;
+    case QuantFormat::kBF16:
+      return DType::kBF16;
+    case QuantFormat::kFp8:
+      return DType::kF8E4M3;
+    case QuantFormat::kNvfp4:
+      return DType::kU8;
+  }
+  return DType::kU8;
+}
+
 /// Looks at the matrix W [rows, columns] of a linear y = W x: value(n, k) = decode(values)[n, k] *
 /// block_scale(n, k / 16) * scale, absent factors being 1. An FP8 layer's activations are x /
 /// input_scale in e4m3. Either size may be 0: a rank that has no part of a matrix.
