@@ -52,7 +52,9 @@ class Backend {
   [[nodiscard]] virtual int64_t memory_limit_bytes() const = 0;
   /// Zeroed memory aligned to 2 MiB; `kResourceExhausted` when there is not enough.
   [[nodiscard]] virtual Result<DeviceMemory> allocate(int64_t bytes) const = 0;
-  [[nodiscard]] virtual std::unique_ptr<Stream> open_stream() const = 0;
+  /// A stream, one of `streams` that work at the same time: a CPU's cores are shared out among
+  /// them.
+  [[nodiscard]] virtual std::unique_ptr<Stream> open_stream(int streams) const = 0;
 
   /// Puts a weight into the layout the backend's linears read. Safe from several threads.
   /// `numerics` kF32 drops the activation quantization.

@@ -1,7 +1,5 @@
 #include <array>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <random>
 
@@ -83,50 +81,6 @@ TEST(HostMemoryTest, AllocationsAreZeroedAndAligned) {
 TEST(HostMemoryTest, MoreThanAddressSpaceIsAnError) {
   EXPECT_EQ(allocate_host_memory(int64_t{1} << 55).error().code, ErrorCode::kResourceExhausted);
   EXPECT_FALSE(allocate_host_memory(std::numeric_limits<int64_t>::max()).has_value());
-}
-
-/// A fake /proc and /sys/fs/cgroup.
-class MemoryLimitTest : public ::testing::Test {
- protected:
-  void SetUp() override { std::filesystem::remove_all(root_); }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-  void write(const std::string& path, const std::string& text) {
-    const std::filesystem::path file = root_ / path;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
-  int64_t limit() {
-    return host_memory_limit_bytes(
-        {.proc = (root_ / "proc").string(), .cgroup = (root_ / "cgroup").string()});
-  }
-
-  std::filesystem::path root_ = std::filesystem::path(::testing::TempDir()) /
-                                ("memory_limit_" + std::to_string(std::random_device{}()));
-};
-
-TEST_F(MemoryLimitTest, IsTheMachinesMemoryWithoutGroups) {
-  write("proc/meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\n");
-  EXPECT_EQ(limit(), 2048 * 1024);
-}
-
-TEST_F(MemoryLimitTest, IsTheSmallestLimitAboveTheProcess) {
-  write("proc/meminfo", "MemTotal:       2048 kB\n");
-  write("proc/self/cgroup", "0::/a/b\n");
-  write("cgroup/a/b/memory.max", "max\n");
-  write("cgroup/a/memory.max", "700000\n");
-  EXPECT_EQ(limit(), 700000);
-}
-
-TEST_F(MemoryLimitTest, ReadsTheOldHierarchyToo) {
-  write("proc/meminfo", "MemTotal:       2048 kB\n");
-  write("proc/self/cgroup", "5:cpu:/x\n4:memory:/job\n");
-  write("cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-  write("cgroup/memory/job/memory.limit_in_bytes", "500000\n");
-  EXPECT_EQ(limit(), 500000);
-}
-
-TEST_F(MemoryLimitTest, IsZeroWhenNothingCanBeRead) {
-  EXPECT_EQ(limit(), 0);
 }
 
 }  // namespace

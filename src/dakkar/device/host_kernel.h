@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dakkar/device/stream.h"
+#include "dakkar/device/worker_team.h"
 
 namespace dak {
 
@@ -13,6 +14,22 @@ void host_kernel(Stream& stream, const Args& args) {
     return;
   }
   kRun(args);
+}
+
+/// As `host_kernel` for a function that spreads its work over the stream's team, now or when the
+/// record is replayed. The team's kernel scratch is the function's until it returns.
+template <typename Args, void (*kRun)(WorkerTeam&, const Args&)>
+void team_kernel(Stream& stream, const Args& args) {
+  WorkerTeam& team = stream.team();
+  const auto run = [&team](const Args& now) {
+    kRun(team, now);
+    team.kernel_scratch().rewind();
+  };
+  if (stream.recording()) {
+    stream.launch([run, args] { run(args); });
+    return;
+  }
+  run(args);
 }
 
 }  // namespace dak

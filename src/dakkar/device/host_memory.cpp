@@ -4,11 +4,11 @@
 #include <charconv>
 #include <fstream>
 #include <limits>
-#include <sstream>
-#include <thread>
 
 #include <fmt/core.h>
 #include <sys/mman.h>
+
+#include "dakkar/device/usable_cores.h"
 
 namespace dak {
 namespace {
@@ -28,39 +28,17 @@ int64_t limit_in(const std::string& path) {
   return error == std::errc() && bytes > 0 ? bytes : kNoLimit;
 }
 
-/// The smallest limit of the group `path` below `root` and of all groups above it.
-int64_t limit_along(const std::string& root, std::string path, const std::string& file) {
-  int64_t bytes = limit_in(root + "/" + file);
-  while (path.size() > 1) {
-    bytes = std::min(bytes, limit_in(fmt::format("{}{}/{}", root, path, file)));
-    path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+int64_t cgroup_limit(const HostFiles& files) {
+  int64_t bytes = kNoLimit;
+  for (const ControlGroup& group : control_groups(files, "memory")) {
+    const bool old = group.version == CgroupVersion::kOne;
+    bytes =
+        std::min(bytes, limit_in(group.folder + (old ? "/memory.limit_in_bytes" : "/memory.max")));
   }
   return bytes;
 }
 
-int64_t cgroup_limit(const HostMemoryFiles& files) {
-  std::ifstream groups(files.proc + "/self/cgroup");
-  int64_t bytes = limit_in(files.cgroup + "/memory.max");
-  bytes = std::min(bytes, limit_in(files.cgroup + "/memory/memory.limit_in_bytes"));
-  // Lines are "hierarchy:controllers:path"; version 2 has hierarchy 0 and no controllers.
-  for (std::string line; std::getline(groups, line);) {
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) {
-      continue;
-    }
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    if (controllers.empty()) {
-      bytes = std::min(bytes, limit_along(files.cgroup, path, "memory.max"));
-    } else if (controllers == "memory") {
-      bytes = std::min(bytes, limit_along(files.cgroup + "/memory", path, "memory.limit_in_bytes"));
-    }
-  }
-  return bytes;
-}
-
-int64_t machine_memory(const HostMemoryFiles& files) {
+int64_t machine_memory(const HostFiles& files) {
   std::ifstream info(files.proc + "/meminfo");
   std::string key;
   int64_t kibibytes = 0;
@@ -75,7 +53,7 @@ int64_t machine_memory(const HostMemoryFiles& files) {
 
 }  // namespace
 
-int64_t host_memory_limit_bytes(const HostMemoryFiles& files) {
+int64_t host_memory_limit_bytes(const HostFiles& files) {
   const int64_t bytes = std::min(cgroup_limit(files), machine_memory(files));
   return bytes == kNoLimit ? 0 : bytes;
 }
@@ -99,7 +77,7 @@ Result<DeviceMemory> allocate_host_memory(int64_t bytes) {
                       [raw, mapped](std::byte*) { munmap(raw, mapped); });
 }
 
-std::string describe_processor(const HostMemoryFiles& files) {
+std::string describe_processor(const HostFiles& files) {
   std::ifstream info(files.proc + "/cpuinfo");
   std::string model = "x86-64";
   for (std::string line; std::getline(info, line);) {
@@ -108,7 +86,7 @@ std::string describe_processor(const HostMemoryFiles& files) {
       break;
     }
   }
-  return fmt::format("{}, {} threads", model, std::thread::hardware_concurrency());
+  return fmt::format("{}, {} cores", model, usable_cores(allowed_cores(), files));
 }
 
 }  // namespace dak

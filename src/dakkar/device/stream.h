@@ -8,6 +8,8 @@
 
 namespace dak {
 
+class WorkerTeam;
+
 /// A step recorded once and replayed with other device values: a CUDA graph or a list of closures.
 class CapturedStep {
  public:
@@ -25,12 +27,14 @@ class Stream {
   virtual void launch(std::function<void()> work) = 0;
   /// True when `launch` would record: CPU kernels are otherwise called without a closure.
   [[nodiscard]] virtual bool recording() const = 0;
+  /// The threads that CPU kernels launched here run on; only streams of CPU devices have one.
+  [[nodiscard]] virtual WorkerTeam& team() = 0;
 
   /// Starts recording what follows.
   virtual void begin_capture() = 0;
   /// Ends recording and hands it over.
   [[nodiscard]] virtual std::unique_ptr<CapturedStep> end_capture() = 0;
-  /// Enqueues a recorded step.
+  /// Enqueues a step that this stream recorded.
   virtual void replay(const CapturedStep& step) = 0;
 
   /// Copies between host and device memory, in order.

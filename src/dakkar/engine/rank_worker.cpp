@@ -75,7 +75,7 @@ Status RankWorker::load() {
     return fail(std::move(model.error()));
   }
   model_ = std::move(*model);
-  stream_ = parts_.load_args.backend->open_stream();
+  stream_ = parts_.load_args.backend->open_stream(parts_.load_args.tp);
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "dakkar/model/measure.h"
 
+#include "dakkar/device/worker_team.h"
+
 namespace dak {
 namespace {
 
@@ -7,11 +9,15 @@ class NoStream final : public Stream {
  public:
   void launch(std::function<void()>) override {}
   bool recording() const override { return false; }
+  WorkerTeam& team() override { return team_; }
   void begin_capture() override {}
   std::unique_ptr<CapturedStep> end_capture() override { return nullptr; }
   void replay(const CapturedStep&) override {}
   void copy(void*, const void*, int64_t) override {}
   void synchronize() override {}
+
+ private:
+  WorkerTeam team_{1};
 };
 
 class NoGroup final : public Communicator {

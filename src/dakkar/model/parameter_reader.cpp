@@ -50,7 +50,7 @@ Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args) {
   }
   reader.memory_ = std::move(*memory);
   reader.space_ = Workspace(reader.memory_.data(), reader.memory_.size());
-  reader.stream_ = args.backend->open_stream();
+  reader.stream_ = args.backend->open_stream(args.tp);
   return reader;
 }
 

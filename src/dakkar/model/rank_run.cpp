@@ -90,7 +90,7 @@ Result<OneSequence> OneSequence::open(const RankRunArgs& args, int64_t max_token
   const Backend& backend = *args.run->load.backend;
   const auto total = static_cast<int64_t>(args.run->ids.size());
   OneSequence one;
-  one.stream_ = backend.open_stream();
+  one.stream_ = backend.open_stream(args.run->load.tp);
   one.pages_ = (total + spec.page_tokens - 1) / spec.page_tokens;
   one.state_begin_ = one.pages_ * spec.page_bytes;
   const int64_t scratch =

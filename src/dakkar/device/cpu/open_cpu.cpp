@@ -11,6 +11,7 @@
 #include "dakkar/device/host_kernel.h"
 #include "dakkar/device/host_memory.h"
 #include "dakkar/device/host_stream.h"
+#include "dakkar/device/usable_cores.h"
 
 namespace dak {
 namespace cpu {
@@ -63,7 +64,9 @@ class CpuBackend final : public Backend {
   [[nodiscard]] Result<DeviceMemory> allocate(int64_t bytes) const override {
     return allocate_host_memory(bytes);
   }
-  [[nodiscard]] std::unique_ptr<Stream> open_stream() const override { return make_host_stream(); }
+  [[nodiscard]] std::unique_ptr<Stream> open_stream(int streams) const override {
+    return make_host_stream(threads_per_stream(streams));
+  }
   [[nodiscard]] Result<PackedWeight> pack(const QuantView& weight,
                                           Numerics numerics) const override {
     return pack_panels(weight, numerics);

@@ -16,7 +16,9 @@ class ReferenceBackend final : public Backend {
   [[nodiscard]] Result<DeviceMemory> allocate(int64_t bytes) const override {
     return allocate_host_memory(bytes);
   }
-  [[nodiscard]] std::unique_ptr<Stream> open_stream() const override { return make_host_stream(); }
+  [[nodiscard]] std::unique_ptr<Stream> open_stream(int /*streams*/) const override {
+    return make_host_stream();
+  }
   [[nodiscard]] Result<PackedWeight> pack(const QuantView& weight,
                                           Numerics numerics) const override {
     return pack_reference(weight, numerics);

@@ -64,7 +64,7 @@ QuantTensor random_nvfp4(std::mt19937_64& random, int64_t n, int64_t k) {
 OpRig::OpRig(const Backend& backend, uint64_t seed)
     : backend_(backend),
       random_(seed),
-      stream_(backend.open_stream()),
+      stream_(backend.open_stream(1)),
       group_(make_self_group()),
       context_{.stream = *stream_,
                .kernels = backend.kernels(),
