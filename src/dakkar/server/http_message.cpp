@@ -84,6 +84,18 @@ std::string_view HttpRequest::field(std::string_view name) const {
   return {};
 }
 
+bool HttpRequest::asks_to_continue() const {
+  return lower_case(field("expect")) == "100-continue";
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out;
+}
+
 std::string encode_reply(const HttpReply& reply, const std::vector<HttpField>& more,
                          const HttpFrame& frame) {
   std::string text = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));

@@ -20,7 +20,12 @@ struct HttpRequest {
 
   /// The first field of that name (lower case), or nothing.
   [[nodiscard]] std::string_view field(std::string_view name) const;
+  /// Whether the client waits for leave to send its body.
+  [[nodiscard]] bool asks_to_continue() const;
 };
+
+/// `text` with its ASCII letters small.
+[[nodiscard]] std::string lower_case(std::string_view text);
 
 /// The path of a request target: without query, percent escapes decoded where they are valid.
 [[nodiscard]] std::string path_of_target(std::string_view target);

@@ -1,7 +1,6 @@
 #include "dakkar/server/server_app.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -14,76 +13,21 @@
 #include "dakkar/base/json.h"
 #include "dakkar/base/log.h"
 #include "dakkar/server/index_page.h"
+#include "dakkar/server/route_table.h"
 #include "dakkar/server/version.h"
 
 namespace dak {
 namespace {
-
-struct Route {
-  std::string_view path;
-  std::string_view methods;  ///< without HEAD and OPTIONS
-};
-
-constexpr auto kRoutes = std::to_array<Route>({
-    {"/", "GET"},
-    {"/api/hello", "GET"},
-    {"/livez", "GET"},
-    {"/readyz", "GET"},
-    {"/health", "GET"},
-    {"/ping", "GET, POST"},
-    {"/version", "GET"},
-    {"/metrics", "GET"},
-    {"/v1/models", "GET"},
-    {"/v1/chat/completions", "POST"},
-    {"/v1/completions", "POST"},
-    {"/tokenize", "POST"},
-    {"/detokenize", "POST"},
-});
-constexpr std::string_view kModelPrefix = "/v1/models/";
-
-/// Routes that other servers have and this one will not, with what to say.
-constexpr std::array<std::string_view, 6> kNeverRoutes = {
-    "/v1/embeddings", "/embeddings", "/rerank", "/v1/rerank", "/pooling", "/score"};
-
-/// The route of a path; null when there is none.
-const Route* find_route(std::string_view path) {
-  if (path.starts_with(kModelPrefix) && path.size() > kModelPrefix.size()) {
-    path = "/v1/models";
-  }
-  const auto* route = std::find_if(kRoutes.begin(), kRoutes.end(),
-                                   [&](const Route& entry) { return entry.path == path; });
-  return route == kRoutes.end() ? nullptr : route;
-}
 
 HttpReply json_reply(int status, std::string body) {
   return {
       .status = status, .content_type = "application/json", .body = std::move(body), .fields = {}};
 }
 
-HttpReply refusal(int status, std::string message) {
-  const Error error{.code = ErrorCode::kInternal, .message = std::move(message), .param = {}};
-  return json_reply(status, openai_error_body(error, status));
-}
-
-HttpReply not_found(const std::string& path) {
-  const bool never =
-      std::find(kNeverRoutes.begin(), kNeverRoutes.end(), path) != kNeverRoutes.end();
-  return refusal(404, never ? "this model has no embeddings endpoint: it generates text"
-                            : fmt::format("there is no route {}", path));
-}
-
 Error loading_error() {
   return {.code = ErrorCode::kUnavailable,
           .message = "the model is still loading: /readyz says how far it is",
           .param = {}};
-}
-
-/// Whether a route with these methods takes this one.
-bool takes(std::string_view methods, std::string_view method) {
-  if (method == "HEAD") {
-    method = "GET";
-  }
-  return methods.find(method) != std::string_view::npos;
 }
 
 }  // namespace
@@ -97,30 +41,15 @@ ServerApp::ServerApp(const ServerConfig& config, ServerState& state, MetricRegis
       metrics_(registry, config.metrics_prefix) {}
 
 std::optional<RouteChoice> ServerApp::refuse_early(const HttpRequest& request) const {
-  const Route* route = find_route(request.path);
-  const std::string_view handler = route != nullptr ? route->path : "other";
-  if (request.method == "OPTIONS") {
-    HttpReply reply{.status = 204, .content_type = {}, .body = {}, .fields = {}};
-    reply.fields.emplace_back("allow", route != nullptr ? std::string(route->methods) : "GET");
-    return RouteChoice{.handler = handler, .what = std::move(reply)};
+  std::optional<EarlyReply> early = reply_to_header(request, access_);
+  if (!early) {
+    return std::nullopt;
   }
-  if (!access_.allows(request)) {
-    const std::string why = Access::refusal(request);
-    log_warning(fmt::format("refused {} {}: {}", request.method, json_quote(request.path), why));
-    HttpReply reply = refusal(401, why);
-    reply.fields.emplace_back("www-authenticate", "Bearer");
-    return RouteChoice{.handler = handler, .what = std::move(reply)};
+  if (early->reply.status == 401) {
+    log_warning(fmt::format("refused {} {}: {}", request.method, json_quote(request.path),
+                            Access::refusal(request)));
   }
-  if (route == nullptr) {
-    return RouteChoice{.handler = handler, .what = not_found(request.path)};
-  }
-  if (!takes(route->methods, request.method)) {
-    HttpReply reply = refusal(
-        405, fmt::format("{} takes {}, not {}", request.path, route->methods, request.method));
-    reply.fields.emplace_back("allow", std::string(route->methods));
-    return RouteChoice{.handler = handler, .what = std::move(reply)};
-  }
-  return std::nullopt;
+  return RouteChoice{.handler = early->handler, .what = std::move(early->reply)};
 }
 
 RouteChoice ServerApp::route(const HttpRequest& request) {

@@ -1,5 +1,6 @@
 #include "dakkar/server/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -7,19 +8,15 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <fmt/core.h>
 
-#include "dakkar/api/openai_reply.h"
 #include "dakkar/base/log.h"
+#include "dakkar/server/request_reader.h"
 
 namespace dak {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using asio::awaitable;
 
 namespace {
@@ -27,52 +24,12 @@ namespace {
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kReadBytes = 16 << 10;
 
-using Parser = http::request_parser<http::string_body>;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return out;
+RequestReader::Limits limits_of(const ServerConfig& config) {
+  return {.header_bytes = config.max_header_bytes, .body_bytes = config.max_body_bytes};
 }
 
-HttpRequest request_of(const Parser& parser) {
-  const auto& message = parser.get();
-  HttpRequest request;
-  request.method = std::string(message.method_string());
-  request.path = path_of_target({message.target().data(), message.target().size()});
-  for (const auto& field : message) {
-    request.fields.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
-                                std::string(field.value()));
-  }
-  return request;
-}
-
-HttpReply plain_refusal(int status, std::string message) {
-  const Error error{
-      .code = ErrorCode::kInvalidArgument, .message = std::move(message), .param = {}};
-  return {.status = status,
-          .content_type = "application/json",
-          .body = openai_error_body(error, status),
-          .fields = {}};
-}
-
-/// The reply to a request that could not be read; nothing when the client just left.
-std::optional<HttpReply> reply_to_bad_request(const boost::system::error_code& error,
-                                              int64_t max_body_bytes) {
-  if (error == http::error::body_limit) {
-    return plain_refusal(
-        413, fmt::format("the request body is over the limit of {} bytes", max_body_bytes));
-  }
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return plain_refusal(431, "the request header is too long");
-  }
-  const bool ours = error.category() == http::make_error_code(http::error::bad_method).category();
-  if (!ours || error == http::error::end_of_stream || error == http::error::partial_message) {
-    return std::nullopt;
-  }
-  return plain_refusal(400, "this is no valid HTTP request: " + error.message());
+size_t longest_piece(const ServerConfig& config) {
+  return static_cast<size_t>(RequestReader::longest_piece(limits_of(config)));
 }
 
 }  // namespace
@@ -108,7 +65,7 @@ void WakePost::post() {
 Session::Session(SessionHost& host, asio::ip::tcp::socket socket)
     : host_(host),
       stream_(std::move(socket)),
-      buffer_(static_cast<size_t>(host.app.config().max_header_bytes) + (size_t{128} << 10)),
+      buffer_(longest_piece(host.app.config())),
       signal_(host.io),
       wake_(host.io, signal_),
       last_write_(steady_now()) {
@@ -178,42 +135,57 @@ awaitable<bool> Session::read_request() {
   }
   hold_body(0);
   const ServerConfig& config = host_.app.config();
-  Parser parser;
-  parser.header_limit(static_cast<uint32_t>(config.max_header_bytes));
-  parser.body_limit(static_cast<uint64_t>(config.max_body_bytes));
+  RequestReader reader(limits_of(config));
   stream_.expires_after(duration_of(config.header_seconds));
-  auto [error, read] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
-  request_ = request_of(parser);
-  frame_ = {.keep_alive = parser.is_header_done() && parser.keep_alive(),
-            .head_only = request_.method == "HEAD",
-            .chunked = parser.get().version() >= 11};
+  bool open = true;
+  while (open && reader.state() == RequestReader::State::kHeader) {
+    open = co_await feed(reader);
+  }
+  request_ = reader.head();
+  frame_ = reader.frame();
   std::optional<HttpReply> refusal;
-  if (!error && !parser.is_done()) {
+  if (reader.state() == RequestReader::State::kBody) {
     refusal = refuse_body();
-    if (!refusal && lower(request_.field("expect")) == "100-continue") {
+    if (!refusal && request_.asks_to_continue()) {
       co_await write(std::string(kInterimReply));
     }
   }
-  while (!error && !refusal && !parser.is_done()) {
+  while (open && !refusal && reader.state() == RequestReader::State::kBody) {
     stream_.expires_after(duration_of(config.body_seconds));
-    std::tie(error, read) = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
-    hold_body(static_cast<int64_t>(parser.get().body().size()));
+    open = co_await feed(reader);
+    hold_body(reader.body_bytes());
     if (host_.body_bytes > config.max_bodies_bytes) {
       refusal = plain_refusal(503, "too many large requests at once: try again later");
     }
   }
   stream_.expires_never();
-  if (error) {
-    refusal = reply_to_bad_request(error, config.max_body_bytes);
+  if (reader.state() == RequestReader::State::kFailed) {
+    refusal = reader.refusal();
   }
+  request_.body = reader.take_body();
   if (refusal) {
     // Given up before the answer is written: who has read it finds the room free.
-    std::string().swap(parser.get().body());
+    std::string().swap(request_.body);
     hold_body(0);
     co_await refuse_and_close(*refusal);
   }
-  request_.body = std::move(parser.get().body());
-  co_return !error && !refusal;
+  co_return reader.state() == RequestReader::State::kDone && !refusal;
+}
+
+/// Lets the reader go on, with more bytes from the client when it needs them. False when there are
+/// none to come.
+awaitable<bool> Session::feed(RequestReader& reader) {
+  const RequestReader::State before = reader.state();
+  const auto held = buffer_.cdata();
+  const size_t taken = reader.put({static_cast<const char*>(held.data()), held.size()});
+  buffer_.consume(taken);
+  if (taken > 0 || reader.state() != before) {
+    co_return true;
+  }
+  const auto space = buffer_.prepare(std::min(kReadBytes, buffer_.max_size() - buffer_.size()));
+  const auto [error, bytes] = co_await stream_.async_read_some(space, kAwait);
+  buffer_.commit(bytes);
+  co_return !error;
 }
 
 /// Whether the header alone says that the body need not be read.

@@ -23,6 +23,7 @@
 
 namespace dak {
 
+class RequestReader;
 class Session;
 
 /// What all connections share. Only the I/O thread touches it, but for the counters.
@@ -93,6 +94,7 @@ class Session final {
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<bool> wait_for_bytes();
   boost::asio::awaitable<bool> read_request();
+  boost::asio::awaitable<bool> feed(RequestReader& reader);
   boost::asio::awaitable<After> answer();
   boost::asio::awaitable<After> generate(const Dialect& dialect, SteadyTime arrival);
   boost::asio::awaitable<After> follow(ChatCall& call);
