@@ -25,7 +25,8 @@ ARROWS = {
     "engine": ("model", "text"),
     "api": ("engine", "text"),
     "server": ("api", "text"),
-    "cli": ("server",),
+    "bench": ("engine",),
+    "cli": ("server", "bench"),
 }
 BACKENDS = ("cpu", "cuda", "cuda_absent", "reference")
 INCLUDE = re.compile(r'(?m)^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]')

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "dakkar/cli/bench_help.h"
 #include "dakkar/server/version.h"
 
 namespace dak {
@@ -62,11 +63,7 @@ constexpr auto kLogitsExamples =
     "Example:\n"
     "  dakkar logits MODEL --ids ids.txt --out logits.npy --kernels reference --numerics f32\n";
 
-void add_model(CLI::App& app, ModelOptions& options) {
-  app.add_option("model", options.model,
-                 "A model folder, or a hub id in the local Hugging Face cache (HF_HOME)")
-      ->required()
-      ->type_name("MODEL");
+void add_device(CLI::App& app, ModelOptions& options) {
   app.add_option("--device", options.device,
                  "Where to run: auto takes cuda if there is one, else cpu")
       ->check(CLI::IsMember({"auto", "cpu", "reference", "cuda"}))
@@ -74,6 +71,14 @@ void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("--kernels", options.kernels,
                  "'reference' runs the plain loops that define what is right, slowly")
       ->check(CLI::IsMember({"reference", "device"}));
+}
+
+void add_model(CLI::App& app, ModelOptions& options) {
+  app.add_option("model", options.model,
+                 "A model folder, or a hub id in the local Hugging Face cache (HF_HOME)")
+      ->required()
+      ->type_name("MODEL");
+  add_device(app, options);
   app.add_option("--numerics", options.numerics,
                  "'shipped' computes as the checkpoint means it; 'f32' keeps everything in float32 "
                  "(with --kernels reference)")
@@ -241,6 +246,27 @@ void add_logits(CLI::App& top, LogitsOptions& options) {
       ->type_name("N");
 }
 
+void add_bench_ops(CLI::App& bench, BenchOpsOptions& options) {
+  CLI::App& app = *bench.add_subcommand("ops", kBenchOpsHelp);
+  app.footer(std::string("\n") + kBenchOpsExamples);
+  add_device(app, options.device);
+  app.add_option("--filter", options.filter, "Only kernels whose name contains this")
+      ->type_name("TEXT");
+  app.add_option("--threads", options.threads, "Threads to use (default: one per processor)")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--repeat", options.repeat, "Alternations of kernel and probes; medians are shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--json", options.json_file, "Also write every sample to this file")
+      ->type_name("FILE");
+}
+
+void add_bench(CLI::App& top, BenchOpsOptions& ops) {
+  CLI::App& app = *top.add_subcommand("bench", kBenchHelp);
+  app.require_subcommand(1);
+  add_bench_ops(app, ops);
+}
+
 /// Where each subcommand's values go.
 struct AllOptions {
   ServeOptions serve;
@@ -249,6 +275,7 @@ struct AllOptions {
   InspectOptions inspect;
   TokenizeOptions tokenize;
   LogitsOptions logits;
+  BenchOpsOptions bench_ops;
 };
 
 CommandOptions chosen(const CLI::App& top, AllOptions& all) {
@@ -270,6 +297,9 @@ CommandOptions chosen(const CLI::App& top, AllOptions& all) {
   if (top.got_subcommand("logits")) {
     return std::move(all.logits);
   }
+  if (top.got_subcommand("bench")) {
+    return std::move(all.bench_ops);
+  }
   return VersionOptions{};
 }
 
@@ -288,6 +318,7 @@ std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
   add_inspect(top, all.inspect);
   add_tokenize(top, all.tokenize);
   add_logits(top, all.logits);
+  add_bench(top, all.bench_ops);
   try {
     top.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

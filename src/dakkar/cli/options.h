@@ -79,10 +79,20 @@ struct LogitsOptions {
   bool mtp = false;
 };
 
+/// `bench ops`: kernels against what the machine can do.
+struct BenchOpsOptions {
+  ModelOptions device;  ///< no model: device, kernels and threads only
+  std::string filter;
+  std::string json_file;
+  int threads = 0;  ///< 0: one per processor
+  int64_t repeat = 7;
+};
+
 struct VersionOptions {};
 
 /// What a command line asks for.
-using CommandOptions = std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions,
-                                    InspectOptions, TokenizeOptions, LogitsOptions>;
+using CommandOptions =
+    std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions, InspectOptions,
+                 TokenizeOptions, LogitsOptions, BenchOpsOptions>;
 
 }  // namespace dak
