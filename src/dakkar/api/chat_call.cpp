@@ -93,10 +93,12 @@ void ChatCall::take_event(Choice& choice, const GenerationEvent& event, std::str
     return;  // nothing to show yet: a first chunk now would look like a first token
   }
   const ChatDelta delta = choice.text.push(event);
+  usage_.reasoning_tokens += delta.reasoning_tokens;
   out += writer_->add(delta, usage_);
-  if (event.finish) {
+  if (delta.finish) {
     choice.done = true;
-    record_end(choice, *event.finish);
+    record_end(choice, *delta.finish);
+    choice.stream.reset();  // cancels what the reply does not need any more
   }
 }
 

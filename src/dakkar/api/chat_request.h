@@ -9,6 +9,7 @@
 
 #include "dakkar/base/token_id.h"
 #include "dakkar/engine/request.h"
+#include "dakkar/text/output/tool_set.h"
 
 namespace dak {
 
@@ -34,6 +35,7 @@ struct ChatPrompt {
   std::vector<ChatMessage> messages;  ///< at least one
   /// The generation prompt follows the last turn, unless that turn is to be continued.
   enum class End { kGenerationPrompt, kNothing, kContinueLastTurn } end = End::kGenerationPrompt;
+  std::string tools;               ///< a JSON array for the template; empty for none
   std::string template_variables;  ///< a JSON object (`chat_template_kwargs`); empty for none
   std::string documents;           ///< a JSON array; empty for none
   std::string reasoning_effort;    ///< as asked; turned into template variables when rendered
@@ -64,6 +66,7 @@ struct ReplyOptions {
   bool token_ids = false;         ///< ids beside the text
   bool tokens_as_ids = false;     ///< logprob entries name tokens `token_id:N`
   bool logprobs = false;
+  bool split_reasoning = true;  ///< reasoning is shown apart from the content
 };
 
 /// Cuts a prompt that is too long.
@@ -87,6 +90,8 @@ struct ChatRequest {
   std::vector<TokenId> stop_ids;  ///< the client's
   std::vector<std::string> stop_strings;
   bool ignore_eos = false;
+  ToolSet tools;          ///< calls of these are looked for in a chat's reply
+  bool one_call = false;  ///< generation ends behind the first complete call
   int32_t priority = 0;
   std::optional<PromptCut> cut;
   ReplyOptions reply;

@@ -23,6 +23,9 @@ ChatStream::ChatStream(ChatStreamArgs args) : args_(std::move(args)) {
   if (args_.tokenizer != nullptr) {
     detokenizer_.emplace(*args_.tokenizer, args_.skip);
   }
+  if (detokenizer_ && args_.reading) {
+    reader_ = std::make_unique<OutputReader>(std::move(*args_.reading));
+  }
 }
 
 std::string ChatStream::bytes_of(TokenId id) const {
@@ -82,7 +85,27 @@ void ChatStream::end_text(const GenerationEvent& event, ChatDelta& delta) {
       delta.stop_reason = *event.stop_id;
     }
   }
-  delta.content = std::exchange(pending_, {});
+  release(pending_.size(), delta);
+  if (reader_) {
+    reader_->finish();
+    reader_->drain(delta);
+  }
+}
+
+void ChatStream::release(size_t bytes, ChatDelta& delta) {
+  if (reader_) {
+    reader_->push(std::string_view(pending_).substr(0, bytes));
+  } else {
+    delta.content.append(pending_, 0, bytes);
+  }
+  pending_.erase(0, bytes);
+}
+
+/// A stop string ends before a tag or behind it, so nothing has to be held any longer.
+void ChatStream::take_tag(OutputTag tag, ChatDelta& delta) {
+  pending_ += detokenizer_->flush();
+  release(pending_.size(), delta);
+  reader_->push(tag);
 }
 
 ChatDelta ChatStream::push(const GenerationEvent& event) {
@@ -92,17 +115,28 @@ ChatDelta ChatStream::push(const GenerationEvent& event) {
   for (size_t i = 0; i < event.tokens.size(); ++i) {
     take_token(event.tokens[i], delta);
     const bool is_stop = event.stop_id.has_value() && i + 1 == event.tokens.size();
-    if (detokenizer_ && (!is_stop || args_.include_stop)) {
-      pending_ += detokenizer_->push(event.tokens[i].id);
+    if (!detokenizer_ || (is_stop && !args_.include_stop)) {
+      continue;
     }
+    const TokenId id = event.tokens[i].id;
+    if (const auto tag = reader_ ? reader_->tag_of(id) : std::nullopt) {
+      take_tag(*tag, delta);
+      continue;
+    }
+    delta.reasoning_tokens += reader_ && reader_->in_reasoning() ? 1 : 0;
+    pending_ += detokenizer_->push(id);
   }
   if (event.finish) {
     end_text(event, delta);
     return delta;
   }
-  const size_t ready = pending_.size() - held_back();
-  delta.content = pending_.substr(0, ready);
-  pending_.erase(0, ready);
+  release(pending_.size() - held_back(), delta);
+  if (reader_) {
+    reader_->drain(delta);
+    if (reader_->full()) {
+      delta.finish = FinishReason::kStop;
+    }
+  }
   return delta;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dakkar/api/chat_delta.h"
+#include "dakkar/api/output_reader.h"
 #include "dakkar/base/token_id.h"
 #include "dakkar/engine/request.h"
 #include "dakkar/text/detokenizer.h"
@@ -23,10 +24,15 @@ struct ChatStreamArgs {
   std::vector<TokenId> client_stop_ids = {};  ///< the ones that `stop_reason` names
   bool include_stop = false;                  ///< the stop string or token stays in the text
   bool logprobs = false;
+  std::optional<OutputReading> reading = {};  ///< absent: everything is content
 };
 
 /// Turns one choice's engine events into deltas: text in whole code points, held back while it may
 /// still turn out to be the beginning of a stop string, without what stopped it.
+///
+/// With a reading, text is split into reasoning, content and tool calls; the tokens that are tags
+/// are in none of them. The delta that completes the only call wanted carries a finish of its own:
+/// the rest of the generation does not count.
 ///
 /// What is held back comes with the next delta or the last. The joined content does not depend on
 /// how tokens were grouped into events.
@@ -47,9 +53,13 @@ class ChatStream final {
   [[nodiscard]] size_t held_back() const;
   void end_text(const GenerationEvent& event, ChatDelta& delta);
   void cut_at_stop(const std::string& stop);
+  /// Gives out the first `bytes` of what is pending.
+  void release(size_t bytes, ChatDelta& delta);
+  void take_tag(OutputTag tag, ChatDelta& delta);
 
   ChatStreamArgs args_;
   std::optional<Detokenizer> detokenizer_;
+  std::unique_ptr<OutputReader> reader_;
   std::string pending_;  ///< text not given out yet
   int64_t tokens_ = 0;
   bool started_ = false;

@@ -28,6 +28,7 @@ class CheckpointText::Parts final {
   std::optional<TokenizerBytes> bytes;
   std::optional<ChatTemplates> templates;
   std::optional<jinja::ClockTime> clock;
+  std::optional<OutputForm> form;
 };
 
 CheckpointText::CheckpointText() : parts_(std::make_unique<Parts>()) {}
@@ -47,6 +48,10 @@ const ChatTemplate* CheckpointText::chat_template() const {
   return parts_->templates ? &parts_->templates->main : nullptr;
 }
 
+const OutputForm* CheckpointText::output_form() const {
+  return parts_->form ? &*parts_->form : nullptr;
+}
+
 Result<CheckpointText> CheckpointText::load(const std::filesystem::path& folder,
                                             const CheckpointTextOptions& options) {
   CheckpointText text;
@@ -64,6 +69,9 @@ Result<CheckpointText> CheckpointText::load(const std::filesystem::path& folder,
     return fail(templates.error());
   }
   text.parts_->templates = std::move(*templates);
+  if (text.tokenizer() != nullptr && text.chat_template() != nullptr) {
+    text.parts_->form = learn_output_form(*text.tokenizer(), *text.chat_template());
+  }
   if (!options.template_time.empty()) {
     const Result<jinja::ClockTime> clock = parse_clock(options.template_time);
     if (!clock) {
@@ -85,12 +93,14 @@ Result<RenderedPrompt> CheckpointText::render(const ChatPrompt& chat) const {
                 "this model has no chat template: use /v1/completions with a prompt instead",
                 "messages");
   }
+  const ChatTemplates& templates = *parts_->templates;
+  const ChatTemplate& chosen = chat.tools.empty() ? templates.main : templates.for_tools();
   TemplateInput input;
-  if (const Status status = fill_template_input(chat, *chat_template(), input); !status) {
+  if (const Status status = fill_template_input(chat, chosen, input); !status) {
     return fail(status.error());
   }
   input.clock = parts_->clock.value_or(local_clock());
-  return chat_template()->render(input);
+  return chosen.render(input);
 }
 
 Result<EncodedPrompt> CheckpointText::encode_chat(const ChatPrompt& chat, PromptStart start) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dakkar/api/chat_request.h"
+#include "dakkar/api/output_form.h"
 #include "dakkar/base/error.h"
 #include "dakkar/engine/token_bytes.h"
 #include "dakkar/text/chat_template.h"
@@ -44,8 +45,12 @@ class CheckpointText final {
   /// Bytes of each token for the engine's stop strings; null without a tokenizer. Valid while this
   /// object stays where it is.
   [[nodiscard]] const TokenBytes* token_bytes() const;
-  /// Null without one. The template for requests without tools.
+  /// Null without one. The template for requests without tools; `render` takes the other one for
+  /// those with.
   [[nodiscard]] const ChatTemplate* chat_template() const;
+
+  /// How replies to chats are built; null without tokenizer or template.
+  [[nodiscard]] const OutputForm* output_form() const;
 
   /// Renders (for chats) and encodes `prompt`.
   ///

@@ -8,7 +8,9 @@ namespace {
 
 /// One choice of a reply in one piece.
 struct WholeChoice {
+  std::string reasoning;
   std::string content;
+  std::vector<ToolCallDelta> calls;  ///< whole ones
   std::vector<TokenLogprob> logprobs;
   std::vector<TokenId> ids;
   ChatDelta end;  ///< carries the finish
@@ -40,12 +42,24 @@ class ChatReplyWriter final : public ReplyWriter {
 
 void ChatReplyWriter::keep(const ChatDelta& delta) {
   WholeChoice& choice = whole_[static_cast<size_t>(delta.choice)];
+  choice.reasoning += delta.reasoning;
   choice.content += delta.content;
+  if (delta.content_repeats_reasoning) {
+    choice.reasoning.clear();
+  }
+  for (const ToolCallDelta& call : delta.calls) {
+    if (!call.id.empty()) {
+      choice.calls.push_back(call);
+    } else {
+      choice.calls.back().arguments += call.arguments;
+    }
+  }
   choice.logprobs.insert(choice.logprobs.end(), delta.logprobs.begin(), delta.logprobs.end());
   choice.ids.insert(choice.ids.end(), delta.ids.begin(), delta.ids.end());
   if (delta.finish) {
     choice.end.finish = delta.finish;
     choice.end.stop_reason = delta.stop_reason;
+    choice.end.calls_done = delta.calls_done;
   }
 }
 
@@ -84,14 +98,74 @@ std::string ChatReplyWriter::role_event(const ChatDelta& delta, const ChatUsage&
   return sse_data(json.text());
 }
 
+void write_reasoning(std::string_view reasoning, JsonText& json) {
+  if (!reasoning.empty()) {
+    json.key("reasoning_content").string(reasoning).key("reasoning").string(reasoning);
+  }
+}
+
+void write_call_delta(const ToolCallDelta& call, JsonText& json) {
+  json.open_object().key("index").integer(call.index);
+  if (!call.id.empty()) {
+    json.key("id").string(call.id).key("type").string("function");
+  }
+  json.key("function").open_object();
+  if (!call.id.empty()) {
+    json.key("name").string(call.name);
+  }
+  json.key("arguments").string(call.arguments).close_object().close_object();
+}
+
+/// One delta per kind of text and per piece of a call, in the order in which they came; the first
+/// has the tokens, the last the finish.
+std::vector<ChatDelta> parts_of(const ChatDelta& delta) {
+  std::vector<ChatDelta> parts;
+  const auto add = [&]() -> ChatDelta& {
+    ChatDelta& part = parts.emplace_back();
+    part.choice = delta.choice;
+    part.calls_done = delta.calls_done;
+    return part;
+  };
+  if (!delta.reasoning.empty()) {
+    add().reasoning = delta.reasoning;
+  }
+  if (!delta.content.empty()) {
+    add().content = delta.content;
+  }
+  for (const ToolCallDelta& call : delta.calls) {
+    if (!call.id.empty() && !call.arguments.empty()) {
+      add().calls.push_back(
+          {.index = call.index, .id = call.id, .name = call.name, .arguments = {}});
+      add().calls.push_back(
+          {.index = call.index, .id = {}, .name = {}, .arguments = call.arguments});
+    } else {
+      add().calls.push_back(call);
+    }
+  }
+  if (parts.empty()) {
+    add();
+  }
+  parts.front().logprobs = delta.logprobs;
+  parts.front().ids = delta.ids;
+  parts.back().finish = delta.finish;
+  parts.back().stop_reason = delta.stop_reason;
+  return parts;
+}
+
 std::string ChatReplyWriter::delta_event(const ChatDelta& delta, const ChatUsage& usage) const {
   JsonText json;
   write_head("chat.completion.chunk", json);
   json.key("choices").open_array().open_object();
   json.key("index").integer(delta.choice);
   json.key("delta").open_object();
+  write_reasoning(delta.reasoning, json);
   if (!delta.content.empty()) {
     json.key("content").string(delta.content);
+  }
+  if (!delta.calls.empty()) {
+    json.key("tool_calls").open_array();
+    write_call_delta(delta.calls.front(), json);
+    json.close_array();
   }
   json.close_object().key("logprobs");
   if (info_.options.logprobs) {
@@ -113,9 +187,29 @@ std::string ChatReplyWriter::add(const ChatDelta& delta, const ChatUsage& usage)
     return {};
   }
   std::string events = delta.first ? role_event(delta, usage) : std::string();
-  const bool says_nothing =
-      delta.content.empty() && !delta.finish && delta.logprobs.empty() && !info_.options.token_ids;
-  return says_nothing ? events : events + delta_event(delta, usage);
+  const bool says_nothing = delta.reasoning.empty() && delta.content.empty() &&
+                            delta.calls.empty() && !delta.finish && delta.logprobs.empty() &&
+                            !info_.options.token_ids;
+  if (says_nothing) {
+    return events;
+  }
+  for (const ChatDelta& part : parts_of(delta)) {
+    events += delta_event(part, usage);
+  }
+  return events;
+}
+
+void write_calls(const std::vector<ToolCallDelta>& calls, JsonText& json) {
+  if (calls.empty()) {
+    return;
+  }
+  json.key("tool_calls").open_array();
+  for (const ToolCallDelta& call : calls) {
+    json.open_object().key("id").string(call.id).key("type").string("function");
+    json.key("function").open_object().key("name").string(call.name);
+    json.key("arguments").string(call.arguments).close_object().close_object();
+  }
+  json.close_array();
 }
 
 void ChatReplyWriter::write_whole_choice(size_t index, JsonText& json) const {
@@ -124,7 +218,16 @@ void ChatReplyWriter::write_whole_choice(size_t index, JsonText& json) const {
   json.key("index").integer(static_cast<int64_t>(index));
   json.key("message").open_object();
   json.key("role").string("assistant");
-  json.key("content").string(echo_of(index) + choice.content).close_object();
+  const std::string content = echo_of(index) + choice.content;
+  json.key("content");
+  if (content.empty() && !choice.calls.empty()) {
+    json.null();
+  } else {
+    json.string(content);
+  }
+  write_reasoning(choice.reasoning, json);
+  write_calls(choice.calls, json);
+  json.close_object();
   json.key("logprobs");
   if (info_.options.logprobs) {
     write_chat_logprobs(choice.logprobs, info_.options, json);

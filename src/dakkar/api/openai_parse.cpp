@@ -9,6 +9,7 @@
 
 #include "dakkar/api/openai_messages.h"
 #include "dakkar/api/openai_sampling.h"
+#include "dakkar/api/openai_tools.h"
 
 namespace dak {
 namespace {
@@ -191,6 +192,16 @@ std::string read_effort(FieldReader& fields) {
   return effort;
 }
 
+void read_chat(FieldReader& fields, ChatRequest& request) {
+  ChatPrompt prompt = read_chat_prompt(fields);
+  OfferedTools tools = read_tools(fields);
+  prompt.tools = std::move(tools.json);
+  request.tools = std::move(tools.set);
+  request.one_call = !fields.flag_or_true("parallel_tool_calls");
+  request.reply.split_reasoning = fields.flag_or_true("separate_reasoning");
+  request.prompts.emplace_back(std::move(prompt));
+}
+
 void check_choice_count(FieldReader& fields, const RequestLimits& limits, ChatRequest& request) {
   request.n = fields.integer("n", 1, {.least = 1, .most = limits.max_n});
   const int64_t best_of = fields.integer("best_of", request.n, {.least = 1, .most = kMaxInteger});
@@ -291,7 +302,7 @@ Result<ChatRequest> parse_openai(const OpenAiParseArgs& args) {
   read_output_length(fields, args.route, request);
   request.cut = read_cut(fields, args.model);
   if (args.route == OpenAiRoute::kChat) {
-    request.prompts.emplace_back(read_chat_prompt(fields));
+    read_chat(fields, request);
     request.start = fields.flag_or_false("add_special_tokens") ? PromptStart::kSpecialTokens
                                                                : PromptStart::kPlain;
     read_chat_logprobs(fields, args.model.limits, request);

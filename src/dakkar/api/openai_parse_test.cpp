@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
         FieldCase{R"("logprob_token_ids":null)", R"("logprob_token_ids":[1])", "logprob_token_ids"},
         FieldCase{R"("prompt_logprobs":null)", R"("prompt_logprobs":1)", "prompt_logprobs"},
         FieldCase{R"("echo":true)", R"("echo":"all")", "echo"},
-        FieldCase{R"("tools":[])", R"("tools":[{"type":"function"}])", "tools"},
+        FieldCase{R"("tools":[])", R"("tools":[{"type":"function"}])", "tools[0].function"},
         FieldCase{R"("tool_choice":"auto")", R"("tool_choice":"required")", "tool_choice"},
         FieldCase{R"("tool_choice":"none")",
                   R"("tool_choice":{"type":"function","function":{"name":"f"}})", "tool_choice"},
@@ -287,10 +287,10 @@ TEST(OpenAiChatTest, UnknownFieldsPassAndAreNamed) {
 }
 
 TEST(OpenAiChatTest, AFeatureThatIsNotThereSaysSo) {
-  const Result<ChatRequest> request = parse_chat(R"("tools":[{"type":"function"}])");
+  const Result<ChatRequest> request = parse_chat(R"("tool_choice":"required")");
   ASSERT_FALSE(request.has_value());
   EXPECT_EQ(request.error().code, ErrorCode::kUnimplemented);
-  EXPECT_THAT(request.error().message, HasSubstr("tools is not supported yet"));
+  EXPECT_THAT(request.error().message, HasSubstr("tool_choice cannot force a call yet"));
 }
 
 TEST(OpenAiChatTest, TooManyOrTooLongStopsAreRefused) {

@@ -145,7 +145,8 @@ void write_finish(const ChatDelta& delta, JsonText& json) {
     json.null();
     return;
   }
-  json.string(finish_name(*delta.finish));
+  const bool calls = *delta.finish == FinishReason::kStop && delta.calls_done > 0;
+  json.string(calls ? "tool_calls" : finish_name(*delta.finish));
   json.key("stop_reason");
   if (*delta.finish == FinishReason::kAbort) {
     json.string("aborted");

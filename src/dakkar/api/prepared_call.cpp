@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "dakkar/api/random_id.h"
+#include "dakkar/base/json.h"
 
 namespace dak {
 namespace {
@@ -86,6 +87,43 @@ ChatStreamArgs stream_args(const ChatRequest& request, const CheckpointText& tex
           .logprobs = request.reply.logprobs};
 }
 
+/// Where the reply to a chat begins: a last turn that is continued says it itself.
+OutputStart start_of(const ChatPrompt& chat, const EncodedPrompt& prompt) {
+  if (chat.end != ChatPrompt::End::kContinueLastTurn) {
+    return output_start(prompt.text);
+  }
+  const std::string turn = chat.messages.back().content.value_or("");
+  const size_t open = turn.rfind(tag_literal(OutputTag::kThinkOpen));
+  return open != std::string::npos &&
+                 turn.find(tag_literal(OutputTag::kThinkClose), open) == std::string::npos
+             ? OutputStart::kReasoning
+             : OutputStart::kContent;
+}
+
+bool asks_for_content(const ChatPrompt& chat) {
+  const Result<JsonDocument> variables = JsonDocument::parse(
+      chat.template_variables.empty() ? std::string("{}") : chat.template_variables);
+  return variables && bool_or(variables->root(), "force_nonempty_content", false).value_or(false);
+}
+
+/// How a chat's reply is read; nothing where its text is all there is to it.
+std::optional<OutputReading> reading_of(const ChatRequest& request, const ChatPrompt& chat,
+                                        const CheckpointText& text, const EncodedPrompt& prompt) {
+  const OutputForm* form = text.output_form();
+  const bool splits = form != nullptr && form->thinks && request.reply.split_reasoning;
+  if (form == nullptr || (!splits && request.tools.empty())) {
+    return std::nullopt;
+  }
+  using Reading = OutputReading;
+  return Reading{.form = *form,
+                 .start = start_of(chat, prompt),
+                 .tools = request.tools,
+                 .reasoning = splits ? Reading::Reasoning::kApart : Reading::Reasoning::kInContent,
+                 .empty_content = asks_for_content(chat) ? Reading::EmptyContent::kTakesReasoning
+                                                         : Reading::EmptyContent::kStays,
+                 .calls = request.one_call ? Reading::Calls::kOne : Reading::Calls::kMany};
+}
+
 ReplyInfo reply_info(const ChatRequest& request, const CheckpointText& text,
                      const ServedModel& model) {
   ReplyInfo info;
@@ -150,6 +188,9 @@ Result<PreparedCall> prepare_call(const ChatRequest& request, const CheckpointTe
       return fail(room.error());
     }
     model_choice.request.stop.max_tokens = *room;
+    if (const auto* chat = std::get_if<ChatPrompt>(&request.prompts[p])) {
+      model_choice.text.reading = reading_of(request, *chat, text, *prompt);
+    }
     call.prompt_tokens += tokens;
     add_choices(request, *prompt, call, model_choice);
     if (request.reply.echo) {

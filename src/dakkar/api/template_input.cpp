@@ -126,6 +126,13 @@ Status fill_template_input(const ChatPrompt& chat, const ChatTemplate& chat_temp
     return fail(messages.error());
   }
   input.messages = *messages;
+  if (!chat.tools.empty()) {
+    Result<Value> tools = value_of(chat.tools, "tools", input.heap);
+    if (!tools) {
+      return fail(tools.error());
+    }
+    input.tools = *tools;
+  }
   if (!chat.documents.empty()) {
     Result<Value> documents = value_of(chat.documents, "documents", input.heap);
     if (!documents) {

@@ -5,6 +5,7 @@
 #include "dakkar/api/json_text.h"
 #include "dakkar/api/openai_parse.h"
 #include "dakkar/api/openai_reply.h"
+#include "dakkar/api/openai_tools.h"
 
 namespace dak {
 namespace {
@@ -21,14 +22,12 @@ Result<TokenizeRequest> parse_tokenize(const JsonView& root, const ServedModel& 
   (void)read_model_name(fields, model);
   bool special = false;
   if (fields.has("messages")) {
-    if (const auto tools = fields.find("tools");
-        tools && tools->is_array() && !tools->raw().Empty()) {
-      fields.refuse("tools", "is not supported yet by this server: leave it out");
-    }
     if (fields.has("chat_template")) {
       fields.refuse("chat_template", "is not supported by this server: leave it out");
     }
-    request.prompt = read_chat_prompt(fields);
+    ChatPrompt chat = read_chat_prompt(fields);
+    chat.tools = read_tools(fields).json;
+    request.prompt = std::move(chat);
     special = fields.flag_or_false("add_special_tokens");
   } else if (const auto prompt = fields.find("prompt"); prompt && prompt->is_string()) {
     request.prompt = TextPrompt{std::string(*prompt->as_string())};

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/core.h>
 #include <poll.h>
@@ -107,6 +108,20 @@ class LineReader final {
   std::string pending_;
 };
 
+/// Shows a piece of an answer: reasoning dimmed, an empty line between it and the text.
+void show_piece(std::string_view piece, AnswerPart part, AnswerPart before, const Style& style) {
+  if (piece.empty()) {
+    return;
+  }
+  if (part == AnswerPart::kReasoning && before == AnswerPart::kText) {
+    fmt::print("{}", style.dim);
+  } else if (part == AnswerPart::kText && before == AnswerPart::kReasoning) {
+    fmt::print("{}\n\n", style.plain);
+  }
+  fmt::print("{}", printable(piece));
+  std::fflush(stdout);
+}
+
 /// The conversation and what the user set about it.
 class Conversation final {
  public:
@@ -140,15 +155,20 @@ class Conversation final {
     }
     const LocalPrompt prompt{
         .source = std::move(chat), .start = PromptStart::kPlain, .sampling = sampling_};
-    const Result<LocalAnswer> answer = generate_locally(model_, prompt, [](std::string_view piece) {
-      fmt::print("{}", printable(piece));
-      std::fflush(stdout);
-    });
+    AnswerPart shown = AnswerPart::kText;
+    const auto show = [&](std::string_view piece, AnswerPart part) {
+      show_piece(piece, part, std::exchange(shown, piece.empty() ? shown : part), style);
+    };
+    const Result<LocalAnswer> answer = generate_locally(model_, prompt, show);
     if (!answer) {
       messages_.pop_back();
       return fail(answer.error());
     }
+    if (shown == AnswerPart::kReasoning) {
+      fmt::print("{}", style.plain);
+    }
     add("assistant", answer->text);
+    messages_.back().reasoning = answer->reasoning;
     fmt::print("\n{}[{}{} tokens, first after {:.2f} s, {:.1f} tok/s]{}\n", style.dim,
                answer->reason == FinishReason::kAbort ? "stopped, " : "", answer->tokens,
                answer->first_token_seconds, static_cast<double>(answer->tokens) / answer->seconds,

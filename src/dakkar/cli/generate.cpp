@@ -37,7 +37,7 @@ Result<int> run_generate(const GenerateOptions& options, const BackendOpener& op
   if (options.echo) {
     fmt::print("{}", std::get<TextPrompt>(prompt.source).text);
   }
-  const auto show = [](std::string_view text) {
+  const auto show = [](std::string_view text, AnswerPart) {
     fmt::print("{}", text);
     std::fflush(stdout);
   };

@@ -114,7 +114,7 @@ Result<std::unique_ptr<LocalModel>> start_local(const ModelOptions& options,
 }
 
 Result<LocalAnswer> generate_locally(LocalModel& model, const LocalPrompt& prompt,
-                                     const std::function<void(std::string_view)>& show) {
+                                     const ShowPiece& show) {
   const SteadyTime begin = steady_now();
   Result<PreparedCall> prepared =
       prepare_call(request_of(model, prompt), model.text(), model.served());
@@ -146,8 +146,10 @@ Result<LocalAnswer> generate_locally(LocalModel& model, const LocalPrompt& promp
       answer.first_token_seconds = seconds_between(begin, steady_now());
     }
     answer.tokens = text.tokens();
+    answer.reasoning += delta.reasoning;
     answer.text += delta.content;
-    show(delta.content);
+    show(delta.reasoning, AnswerPart::kReasoning);
+    show(delta.content, AnswerPart::kText);
     done = event->finish.has_value();
     answer.reason = event->finish.value_or(FinishReason::kStop);
   }

@@ -13,6 +13,7 @@ namespace dak {
 
 /// What came of a generation in this process.
 struct LocalAnswer {
+  std::string reasoning;
   std::string text;
   FinishReason reason = FinishReason::kStop;
   int64_t prompt_tokens = 0;
@@ -21,6 +22,10 @@ struct LocalAnswer {
   double seconds = 0.0;
 };
 
+/// Shows a piece of an answer, and whether it is reasoning.
+enum class AnswerPart { kReasoning, kText };
+using ShowPiece = std::function<void(std::string_view piece, AnswerPart part)>;
+
 /// Generates and shows text as it comes. A SIGINT that arrives meanwhile stops the answer, which
 /// then ends as aborted; the caller has blocked that signal (`block_interrupts`).
 struct LocalPrompt {
@@ -28,9 +33,8 @@ struct LocalPrompt {
   PromptStart start = PromptStart::kPlain;
   SamplingOptions sampling;
 };
-[[nodiscard]] Result<LocalAnswer> generate_locally(
-    LocalModel& model, const LocalPrompt& prompt,
-    const std::function<void(std::string_view)>& show);
+[[nodiscard]] Result<LocalAnswer> generate_locally(LocalModel& model, const LocalPrompt& prompt,
+                                                   const ShowPiece& show);
 
 /// Keeps SIGINT pending for `generate_locally` instead of ending the program.
 void block_interrupts();
