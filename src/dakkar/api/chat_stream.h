@@ -30,12 +30,10 @@ struct ChatStreamArgs {
 /// Turns one choice's engine events into deltas: text in whole code points, held back while it may
 /// still turn out to be the beginning of a stop string, without what stopped it.
 ///
-/// With a reading, text is split into reasoning, content and tool calls; the tokens that are tags
-/// are in none of them. The delta that completes the only call wanted carries a finish of its own:
-/// the rest of the generation does not count.
-///
-/// What is held back comes with the next delta or the last. The joined content does not depend on
-/// how tokens were grouped into events.
+/// With a reading, text is split into reasoning, content and tool calls, without the tags. The
+/// delta that completes the only call wanted has a finish: the rest of the generation does not
+/// count. What is held back comes with the next delta or the last. The joined content does not
+/// depend on how tokens were grouped into events.
 class ChatStream final {
  public:
   explicit ChatStream(ChatStreamArgs args);
