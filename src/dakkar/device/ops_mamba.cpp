@@ -59,6 +59,10 @@ void ssm_scan(Context& ctx, const SsmScanArgs& args) {
   require_dtype(args.d, DType::kF32, "ssm_scan: d is f32");
   require_dtype(args.dt_bias, DType::kF32, "ssm_scan: dt_bias is f32");
   check(args.dims.ring > kRingFlushTokens, "ssm_scan: the ring holds more than a flush");
+  check(args.dims.stored == DType::kF32 || args.dims.stored == DType::kF16,
+        "ssm_scan: the stored state is f32 or f16");
+  check(args.state.carry.use == nullptr || args.state.carry.offsets != nullptr,
+        "ssm_scan: a carry lies somewhere");
   require_state(args.dims, args.state, "ssm_scan: the state is incomplete");
   require_table(args.table, "ssm_scan: the table is incomplete");
   require_count(args.tokens, dims["T"], "ssm_scan: tokens exceed T");

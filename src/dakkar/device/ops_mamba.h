@@ -19,6 +19,12 @@ struct CausalConvArgs {
   DeviceCount tokens;
 };
 
+/// How a stored state that is narrower than f32 is rounded: see `RoundedRow`.
+struct StateRounding {
+  uint64_t seed = 0;       ///< a constant of the server
+  int64_t first_head = 0;  ///< head of the whole model that is this rank's first
+};
+
 /// Arguments of `ops::ssm_scan`.
 struct SsmScanArgs {
   TensorView xbc;      ///< [T, C] outputs of the conv
@@ -33,6 +39,7 @@ struct SsmScanArgs {
   MambaState state;
   SequenceTable table;
   DeviceCount tokens;
+  StateRounding rounding = {};  ///< used where `dims.stored` is f16
 };
 
 /// Arguments of `ops::begin_step` and `ops::advance`.
@@ -56,13 +63,13 @@ void advance(Context& ctx, const StepArgs& args);
 /// window is updated. Reads positions from the table, not from the headers.
 void causal_conv(Context& ctx, const CausalConvArgs& args);
 
-/// The state-space recurrence (spec/model.md 2.2 steps 4 and 5), for all sequences of the step.
+/// The state-space recurrence (spec/model.md 2.2 steps 4 and 5) in f32, for all sequences.
 ///
-/// Decoding: the ring is replayed onto the stored state in one pass; if it holds 16 or more tokens,
-/// its first 16 are folded into the stored state. The new tokens' x, B and dt go to the ring.
-/// Prefilling: SSD in chunks that end at absolute multiples of 128, from the stored state at `base`
-/// with the ring's tokens in front; then the state at the last multiple of 16 is stored and the
-/// tokens after it are left in the ring. See `base_after_decode` and `base_after_prefill`.
+/// Decoding: the ring is replayed onto the stored state; if it holds 16 or more tokens, its first
+/// 16 are folded in (`base_after_decode`). The new tokens' x, B and dt go to the ring.
+/// Prefilling: SSD in chunks that end at multiples of 128, from the state at `base` with the ring's
+/// tokens in front; the new base's state (`base_after_prefill`) goes where `CarryUse` says, even
+/// if the base stays. An f16 slot takes `round_row` of it, the step's outputs do not.
 /// A failed slot's outputs are zeros.
 void ssm_scan(Context& ctx, const SsmScanArgs& args);
 

@@ -7,16 +7,16 @@ namespace dak {
 
 /// Philox-4x32 with `rounds` rounds: four random words that depend on (key, counter) alone.
 ///
-/// The counter fills the generator's two low counter words, the others are zero. 10 rounds are the
-/// published default; 5 are enough for rounding.
+/// 10 rounds are the published default; 5 are enough for rounding.
 /// Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
-[[nodiscard]] constexpr std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter, int rounds) {
+[[nodiscard]] constexpr std::array<uint32_t, 4> philox(uint64_t key,
+                                                       std::array<uint32_t, 4> counter,
+                                                       int rounds) {
   constexpr uint64_t kMultiplyFirst = 0xD2511F53U;
   constexpr uint64_t kMultiplyThird = 0xCD9E8D57U;
   auto key_low = static_cast<uint32_t>(key);
   auto key_high = static_cast<uint32_t>(key >> 32);
-  std::array<uint32_t, 4> words = {static_cast<uint32_t>(counter),
-                                   static_cast<uint32_t>(counter >> 32), 0, 0};
+  std::array<uint32_t, 4> words = counter;
   for (int round = 0; round < rounds; ++round) {
     const uint64_t first = kMultiplyFirst * words[0];
     const uint64_t third = kMultiplyThird * words[2];
@@ -27,6 +27,13 @@ namespace dak {
     key_high += 0xBB67AE85U;
   }
   return words;
+}
+
+/// As above with the two low counter words given, the others zero.
+[[nodiscard]] constexpr std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter, int rounds) {
+  const std::array<uint32_t, 4> words = {static_cast<uint32_t>(counter),
+                                         static_cast<uint32_t>(counter >> 32), 0, 0};
+  return philox(key, words, rounds);
 }
 
 /// A uniform number in [0, 1) with 53 random bits, a function of (key, counter).

@@ -31,17 +31,42 @@ struct SequenceTable {
   SlotHeader* headers = nullptr;         ///< [slots]
 };
 
+/// What a step does with the f32 carry of a prefilling sequence. A sequence that prefills in one
+/// step needs none.
+enum class CarryUse : int32_t {
+  kNone = 0,       ///< from the slot's state to the slot's state
+  kRead = 1,       ///< the prompt's last step: from the carry, rounded into the slot
+  kWrite = 2,      ///< its first one: from the slot's state, if any, to the carry
+  kReadWrite = 3,  ///< between them
+};
+
+[[nodiscard]] constexpr bool reads_carry(CarryUse use) {
+  return use == CarryUse::kRead || use == CarryUse::kReadWrite;
+}
+[[nodiscard]] constexpr bool writes_carry(CarryUse use) {
+  return use == CarryUse::kWrite || use == CarryUse::kReadWrite;
+}
+
+/// Where the step's prefilling sequences keep their state in f32 between steps, if slots are
+/// narrower: `arena + offsets[b * layers + layer]`, laid out by `mamba_carry_layout`.
+struct MambaCarry {
+  const int64_t* offsets = nullptr;  ///< [B, layers] bytes; looked at where `use` is not kNone
+  const CarryUse* use = nullptr;     ///< [B]; null: no sequence has a carry
+};
+
 /// Where the per-sequence state of one Mamba layer lies: `arena + offsets[b * layers + layer]`.
 ///
-/// A layer's block holds, in this order and each aligned to 256 bytes: the SSM state f32 [nh, P,
-/// N]; the ring of conv outputs x and B [R, nh*P + G*N] in the activation dtype, token p in row p %
-/// R; the ring of time steps f32 [R, nh]; the conv window [W, C] in the activation dtype, token p's
-/// pre-conv input in row p % W. `mamba_state_layout` computes the places.
+/// A layer's block holds, in this order and each aligned to 256 bytes: the SSM state [nh, P, N] in
+/// the stored dtype; the ring of conv outputs x and B [R, nh*P + G*N] in the activation dtype,
+/// token p in row p % R; the ring of time steps f32 [R, nh]; the conv window [W, C] in the
+/// activation dtype, token p's pre-conv input in row p % W. `mamba_state_layout` computes the
+/// places.
 struct MambaState {
   std::byte* arena = nullptr;
   const int64_t* offsets = nullptr;  ///< [B, layers] bytes
   int64_t layers = 0;                ///< row length of `offsets`
-  int64_t layer = 0;                 ///< this layer's column
+  int64_t layer = 0;                 ///< this layer's column, the same on every rank
+  MambaCarry carry = {};             ///< absent when slots are f32
 };
 
 /// Sizes that fix a Mamba layer's state block.
@@ -53,6 +78,7 @@ struct MambaDims {
   int64_t ring = 0;      ///< R, at least 16 + the most tokens one decode step adds
   int64_t window = 0;    ///< W, conv width - 1 + drafts
   DType activation = DType::kBF16;
+  DType stored = DType::kF32;  ///< of the slot's SSM state: f32, or f16 rounded stochastically
 
   [[nodiscard]] int64_t inner() const { return heads * head_dim; }
   [[nodiscard]] int64_t channels() const { return inner() + 2 * groups * state; }
@@ -69,6 +95,18 @@ struct MambaStateLayout {
 
 /// Lays out a state block of those sizes.
 [[nodiscard]] MambaStateLayout mamba_state_layout(const MambaDims& dims);
+
+/// Byte places inside one layer's carry: the SSM state f32 [nh, P, N] at the slot's base, then room
+/// for a conv window as in the slot. While a sequence prefills its window is the slot's; with both,
+/// a carry at a multiple of 128 is all that a prefix needs to be taken up again.
+struct MambaCarryLayout {
+  int64_t ssm = 0;
+  int64_t conv = 0;
+  int64_t bytes = 0;  ///< whole block, a multiple of 256
+};
+
+/// Lays out a carry of those sizes.
+[[nodiscard]] MambaCarryLayout mamba_carry_layout(const MambaDims& dims);
 
 /// Tokens between two flushes of the replay ring into the stored state.
 inline constexpr int64_t kRingFlushTokens = 16;

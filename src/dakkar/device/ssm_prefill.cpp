@@ -16,7 +16,7 @@ class ChunkScan {
   explicit ChunkScan(const SsmSequence& seq)
       : seq_(seq), dims_(seq.args.dims), state_(static_cast<size_t>(dims_.inner() * dims_.state)) {
     if (seq_.base > 0) {
-      exchange_state(Direction::kLoad);
+      read_state();
     }
   }
 
@@ -38,20 +38,25 @@ class ChunkScan {
     store_outputs();
   }
 
-  void store_state() { exchange_state(Direction::kStore); }
+  /// Leaves the state, which is that after `position` tokens, where the next step looks for it.
+  void leave_state(int64_t position) {
+    std::vector<float> row(static_cast<size_t>(dims_.state));
+    for (int64_t i = 0; i < dims_.inner(); ++i) {
+      for (int64_t n = 0; n < dims_.state; ++n) {
+        row[static_cast<size_t>(n)] = state_of(i / dims_.head_dim, n)[i % dims_.head_dim];
+      }
+      store_state(seq_, i, position, row);
+    }
+  }
 
  private:
-  enum class Direction { kLoad, kStore };
-
-  /// Copies between the slot's [nh, P, N] and our [nh, N, P].
-  void exchange_state(Direction direction) {
-    for (int64_t row = 0; row < dims_.inner(); ++row) {
-      const int64_t h = row / dims_.head_dim;
+  /// Takes up the state at the base, [nh, P, N], as our [nh, N, P].
+  void read_state() {
+    std::vector<float> row(static_cast<size_t>(dims_.state));
+    for (int64_t i = 0; i < dims_.inner(); ++i) {
+      load_state(seq_, i, row);
       for (int64_t n = 0; n < dims_.state; ++n) {
-        float& stored = seq_.state[row * dims_.state + n];
-        float& ours = state_of(h, n)[row % dims_.head_dim];
-        (direction == Direction::kLoad ? ours : stored) =
-            direction == Direction::kLoad ? stored : ours;
+        state_of(i / dims_.head_dim, n)[i % dims_.head_dim] = row[static_cast<size_t>(n)];
       }
     }
   }
@@ -187,8 +192,9 @@ void scan_prefill(const SsmSequence& seq) {
     scan.run(in, std::min(stop, stored));
     begin = stop;
   }
-  if (stored > seq.base) {
-    scan.store_state();
+  // A base that stays may still have to move between slot and carry.
+  if (stored > seq.base || (seq.base > 0 && seq.use != CarryUse::kNone)) {
+    scan.leave_state(stored);
   }
   write_ring(seq, stored);
 }

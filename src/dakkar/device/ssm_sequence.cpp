@@ -5,24 +5,32 @@
 #include <cstring>
 
 #include "dakkar/device/row_access.h"
+#include "dakkar/device/stochastic_rounding.h"
 
 namespace dak {
 namespace {
 
 SsmSequence sequence_of(const SsmScanArgs& args, int64_t b) {
   const SequenceTable& table = args.table;
+  const MambaState& state = args.state;
   const MambaStateLayout layout = mamba_state_layout(args.dims);
-  std::byte* block =
-      args.state.arena + args.state.offsets[b * args.state.layers + args.state.layer];
+  const int64_t entry = b * state.layers + state.layer;
+  std::byte* block = state.arena + state.offsets[entry];
   const int64_t position = table.position[b];
-  return {.args = args,
-          .first_row = table.query_start[b],
-          .tokens = table.query_start[b + 1] - table.query_start[b],
-          .position = position,
-          .base = position == 0 ? 0 : table.headers[table.slot[b]].base,
-          .state = reinterpret_cast<float*>(block + layout.ssm),
-          .ring_xb = block + layout.ring_xb,
-          .ring_dt = reinterpret_cast<float*>(block + layout.ring_dt)};
+  SsmSequence seq{.args = args,
+                  .first_row = table.query_start[b],
+                  .tokens = table.query_start[b + 1] - table.query_start[b],
+                  .position = position,
+                  .base = position == 0 ? 0 : table.headers[table.slot[b]].base,
+                  .state = block + layout.ssm,
+                  .ring_xb = block + layout.ring_xb,
+                  .ring_dt = reinterpret_cast<float*>(block + layout.ring_dt)};
+  if (state.carry.use != nullptr && state.carry.use[b] != CarryUse::kNone) {
+    const int64_t place = state.carry.offsets[entry] + mamba_carry_layout(args.dims).ssm;
+    seq.use = state.carry.use[b];
+    seq.carry = reinterpret_cast<float*>(state.arena + place);
+  }
+  return seq;
 }
 
 /// Whether the slot's cursors can be followed at all; a failed slot's may say anything.
@@ -51,6 +59,36 @@ void load_time_steps(const SsmScanArgs& args, int64_t row, std::span<float> to) 
 }
 
 }  // namespace
+
+void load_state(const SsmSequence& seq, int64_t row, std::span<float> to) {
+  const MambaDims& dims = seq.args.dims;
+  const int64_t first = row * dims.state;
+  if (seq.base == 0) {
+    std::fill(to.begin(), to.end(), 0.0F);
+  } else if (reads_carry(seq.use)) {
+    std::copy_n(seq.carry + first, to.size(), to.begin());
+  } else {
+    load_floats(seq.state + first * size_of(dims.stored), dims.stored, to);
+  }
+}
+
+void store_state(const SsmSequence& seq, int64_t row, int64_t position,
+                 std::span<const float> from) {
+  const MambaDims& dims = seq.args.dims;
+  const int64_t first = row * dims.state;
+  if (writes_carry(seq.use)) {
+    std::copy(from.begin(), from.end(), seq.carry + first);
+  } else if (dims.stored == DType::kF32) {
+    std::copy(from.begin(), from.end(), reinterpret_cast<float*>(seq.state) + first);
+  } else {
+    const StateRounding& rounding = seq.args.rounding;
+    round_row({.seed = rounding.seed,
+               .layer = seq.args.state.layer,
+               .position = position,
+               .row = rounding.first_head * dims.head_dim + row},
+              from, reinterpret_cast<F16*>(seq.state) + first);
+  }
+}
 
 SsmInputs read_inputs(const SsmSequence& seq, int64_t begin, int64_t end) {
   const MambaDims& dims = seq.args.dims;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "dakkar/device/ops_mamba.h"
@@ -9,11 +10,13 @@ namespace dak {
 /// One sequence of a scan: its new rows and the places of its state.
 struct SsmSequence {
   const SsmScanArgs& args;
-  int64_t first_row = 0;   ///< token row of the first new token
-  int64_t tokens = 0;      ///< new tokens
-  int64_t position = 0;    ///< of the first new token
-  int64_t base = 0;        ///< tokens folded into the stored state
-  float* state = nullptr;  ///< [nh, P, N]
+  int64_t first_row = 0;       ///< token row of the first new token
+  int64_t tokens = 0;          ///< new tokens
+  int64_t position = 0;        ///< of the first new token
+  int64_t base = 0;            ///< tokens folded into the stored state
+  std::byte* state = nullptr;  ///< [nh, P, N], f32 or f16 as the dims say
+  float* carry = nullptr;      ///< f32 [nh, P, N]; null where `use` is kNone
+  CarryUse use = CarryUse::kNone;
   std::byte* ring_xb = nullptr;
   float* ring_dt = nullptr;
 
@@ -34,12 +37,23 @@ struct SsmInputs {
 /// Reads tokens from the ring, where older than the sequence's new ones, and from the arguments.
 [[nodiscard]] SsmInputs read_inputs(const SsmSequence& seq, int64_t begin, int64_t end);
 
+/// Row `row` (head * P + channel) of the state at `base`, from the slot or the carry; zeros at base
+/// 0.
+void load_state(const SsmSequence& seq, int64_t row, std::span<float> to);
+
+/// Leaves a row of the state after `position` tokens, rounded in the slot or whole in the carry.
+void store_state(const SsmSequence& seq, int64_t row, int64_t position,
+                 std::span<const float> from);
+
 /// Leaves the new tokens from position `begin` on in the ring.
 void write_ring(const SsmSequence& seq, int64_t begin);
 
 /// A scan whose decoding sequences `decode` runs, the prefilling ones `scan_prefill`; the outputs
 /// of failed slots are zeros.
 void scan_sequences(const SsmScanArgs& args, void (*decode)(const SsmSequence& seq));
+
+/// Token by token with the ring in front, row after row; works on any stored dtype.
+void scan_decode(const SsmSequence& seq);
 
 /// Chunks that end at absolute multiples of 128; the form of prefilling sequences.
 void scan_prefill(const SsmSequence& seq);

@@ -1,8 +1,11 @@
 #include "dakkar/device/stochastic_rounding.h"
 
+#include "dakkar/device/philox.h"
+
 namespace dak {
 namespace {
 
+constexpr int kRounds = 5;
 constexpr uint32_t kDropped = 13;  // mantissa bits that f32 has and f16 has not
 constexpr uint32_t kMagnitude = 0x7fffffffU;
 constexpr uint32_t kF32Infinity = 0x7f800000U;
@@ -62,6 +65,26 @@ F16 round_stochastic(float value, uint32_t random) {
   const uint32_t sum = magnitude + (random >> (32U - kDropped));
   const auto rounded = static_cast<uint16_t>((sum - (112U << 23)) >> kDropped);
   return {static_cast<uint16_t>(sign_of(bits) | rounded)};
+}
+
+std::array<uint32_t, 4> rounding_words(const RoundedRow& row, int64_t block) {
+  return philox(row.seed,
+                {static_cast<uint32_t>(block), static_cast<uint32_t>(row.row),
+                 static_cast<uint32_t>(row.position), static_cast<uint32_t>(row.layer)},
+                kRounds);
+}
+
+void round_row(const RoundedRow& row, std::span<const float> from, F16* to) {
+  constexpr auto kBlock = static_cast<size_t>(kRoundingBlock);
+  std::array<uint32_t, 4> words{};
+  for (size_t n = 0; n < from.size(); ++n) {
+    const size_t i = n % kBlock;
+    if (i == 0) {
+      words = rounding_words(row, static_cast<int64_t>(n / kBlock));
+    }
+    const uint32_t word = words[i / 2];
+    to[n] = round_stochastic(from[n], i % 2 == 0 ? word << 16 : word & 0xffff0000U);
+  }
 }
 
 }  // namespace dak

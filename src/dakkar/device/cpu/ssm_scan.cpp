@@ -34,7 +34,7 @@ class HeadReplays {
       gather(in_.b, h / heads_per_group, dims.state, b_);
       gather(in_.c, h / heads_per_group, dims.state, c_);
     }
-    return {.state = seq_.state + h * dims.head_dim * dims.state,
+    return {.state = reinterpret_cast<float*>(seq_.state) + h * dims.head_dim * dims.state,
             .rows = dims.head_dim,
             .columns = dims.state,
             .fresh = seq_.base == 0,
@@ -84,6 +84,10 @@ class HeadReplays {
 template <void (*kReplay)(const HeadReplay&)>
 void decode(const SsmSequence& seq) {
   const MambaDims& dims = seq.args.dims;
+  if (dims.stored != DType::kF32) {
+    scan_decode(seq);
+    return;
+  }
   const int64_t fold = base_after_decode(seq.base, seq.position) - seq.base;
   check(seq.end() - seq.base - fold <= dims.ring, "ssm_scan: the ring is too small for this step");
   HeadReplays replays(seq);

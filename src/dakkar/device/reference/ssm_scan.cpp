@@ -5,7 +5,7 @@
 #include "dakkar/device/row_access.h"
 #include "dakkar/device/ssm_sequence.h"
 
-namespace dak::reference {
+namespace dak {
 namespace {
 
 constexpr size_t kLanes = 8;
@@ -36,17 +36,14 @@ class RowPass {
     const MambaDims& dims = seq_.args.dims;
     const int64_t channel = h * dims.head_dim + p;
     const int64_t group = h / (dims.heads / dims.groups);
-    float* stored = seq_.state + channel * dims.state;
-    s_.assign(static_cast<size_t>(dims.state), 0.0F);
-    if (seq_.base > 0) {
-      s_.assign(stored, stored + dims.state);
-    }
+    s_.resize(static_cast<size_t>(dims.state));
+    load_state(seq_, channel, s_);
     for (int64_t i = 0; i < in_.count; ++i) {
       const int64_t shared = (i * dims.groups + group) * dims.state;
       const float x = in_.x[static_cast<size_t>(i * dims.inner() + channel)];
       step(h, i, x, in_.b.data() + shared);
       if (i + 1 == fold) {
-        std::copy(s_.begin(), s_.end(), stored);
+        store_state(seq_, channel, seq_.base + fold, s_);
       }
       const int64_t token = in_.begin + i - seq_.position;
       if (token >= 0) {
@@ -71,7 +68,8 @@ class RowPass {
   std::vector<float> s_;
 };
 
-/// Recurrence token by token, replaying the ring.
+}  // namespace
+
 void scan_decode(const SsmSequence& seq) {
   const MambaDims& dims = seq.args.dims;
   const int64_t fold = base_after_decode(seq.base, seq.position) - seq.base;
@@ -92,10 +90,8 @@ void scan_decode(const SsmSequence& seq) {
   write_ring(seq, seq.position);
 }
 
-}  // namespace
-
-void ssm_scan(const SsmScanArgs& args) {
+void reference::ssm_scan(const SsmScanArgs& args) {
   scan_sequences(args, scan_decode);
 }
 
-}  // namespace dak::reference
+}  // namespace dak

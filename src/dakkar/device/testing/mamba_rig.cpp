@@ -11,13 +11,18 @@ constexpr int64_t kConvWidth = 4;
 }  // namespace
 
 MambaRig::MambaRig(const Backend& backend, const Shape& shape, uint64_t seed)
-    : shape_(shape), rig_(backend, seed), layout_(mamba_state_layout(shape.dims)) {
+    : shape_(shape),
+      rig_(backend, seed),
+      layout_(mamba_state_layout(shape.dims)),
+      carry_bytes_(mamba_carry_layout(shape.dims).bytes) {
   const MambaDims& dims = shape_.dims;
-  arena_ = rig_.bytes(layout_.bytes * shape_.sequences);
+  // Blocks of all slots, then their carries.
+  const int64_t bytes = (layout_.bytes + carry_bytes_) * shape_.sequences;
+  arena_ = rig_.bytes(bytes);
   headers_ = rig_.headers(shape_.sequences);
   // What a slot held before must not matter: it starts as noise.
-  rig_.write(TensorView::dense(arena_, DType::kF32, {layout_.bytes * shape_.sequences / 4}),
-             std::vector<float>(static_cast<size_t>(layout_.bytes * shape_.sequences / 4), 7e8F));
+  rig_.write(TensorView::dense(arena_, DType::kF32, {bytes / 4}),
+             std::vector<float>(static_cast<size_t>(bytes / 4), 7e8F));
   weight_ = rig_.randoms(DType::kF32, {dims.channels(), kConvWidth}, {.scale = 0.4F});
   bias_ = rig_.randoms(DType::kF32, {dims.channels()}, {.scale = 0.3F});
   a_ = rig_.randoms(DType::kF32, {dims.heads}, {.scale = 0.3F, .centre = -1.0F});
@@ -61,19 +66,33 @@ void MambaRig::collect(const TensorView& rows, const std::vector<Piece>& pieces,
   }
 }
 
+MambaState MambaRig::state_of(const std::vector<Piece>& pieces) {
+  std::vector<int64_t> offsets;
+  std::vector<int64_t> carries;
+  std::vector<CarryUse> use;
+  for (const Piece& piece : pieces) {
+    offsets.push_back(piece.sequence * layout_.bytes);
+    carries.push_back(shape_.sequences * layout_.bytes + piece.sequence * carry_bytes_);
+    use.push_back(piece.carry);
+  }
+  return {.arena = arena_,
+          .offsets = rig_.array(offsets),
+          .layers = 1,
+          .layer = 0,
+          .carry = {.offsets = rig_.array(carries), .use = rig_.array(use)}};
+}
+
 void MambaRig::step(const std::vector<Piece>& pieces, Phase phase) {
   const MambaDims& dims = shape_.dims;
   std::vector<StepSequence> sequences;
-  std::vector<int64_t> offsets;
   for (const Piece& piece : pieces) {
     const auto s = static_cast<size_t>(piece.sequence);
     check(position_[s] + piece.tokens <= shape_.length, "a test stays within its inputs");
     sequences.push_back({.slot = piece.sequence, .position = position_[s], .tokens = piece.tokens});
-    offsets.push_back(piece.sequence * layout_.bytes);
   }
   const auto count = static_cast<int64_t>(pieces.size());
   const SequenceTable table = rig_.table(sequences, phase == Phase::kDecode ? count : 0, headers_);
-  const MambaState state{.arena = arena_, .offsets = rig_.array(offsets), .layers = 1, .layer = 0};
+  const MambaState state = state_of(pieces);
   const TensorView xbc = gather(xbc_, dims.channels(), pieces);
   const DeviceCount tokens = rig_.count(xbc.dim(0));
   const TensorView conv = rig_.zeros(dims.activation, {xbc.dim(0), dims.channels()});
@@ -100,7 +119,8 @@ void MambaRig::step(const std::vector<Piece>& pieces, Phase phase) {
                                  .dims = dims,
                                  .state = state,
                                  .table = table,
-                                 .tokens = tokens});
+                                 .tokens = tokens,
+                                 .rounding = shape_.rounding});
   ops::advance(rig_.context(), edges);
   collect(conv, pieces, conv_);
   collect(y, pieces, y_);
@@ -139,7 +159,7 @@ std::vector<float> MambaRig::state(int32_t s) {
   if (header(s).base == 0) {
     return std::vector<float>(static_cast<size_t>(count));
   }
-  return rig_.read(TensorView::dense(arena_ + s * layout_.bytes, DType::kF32, {count}));
+  return rig_.read(TensorView::dense(arena_ + s * layout_.bytes, shape_.dims.stored, {count}));
 }
 
 std::vector<std::byte> MambaRig::block(int32_t s) {
@@ -165,7 +185,8 @@ std::vector<double> MambaRig::expected_conv(int32_t s) const {
   return out;
 }
 
-Recurrence MambaRig::expected(int32_t s) const {
+Recurrence MambaRig::expected(int32_t s,
+                              const std::map<int64_t, std::vector<float>>& replaced) const {
   const MambaDims& dims = shape_.dims;
   const auto& v = conv_[static_cast<size_t>(s)];
   const auto& raw = dt_[static_cast<size_t>(s)];
@@ -173,6 +194,9 @@ Recurrence MambaRig::expected(int32_t s) const {
   Recurrence made;
   made.states.push_back(state);
   for (int64_t t = 0; t < position_[static_cast<size_t>(s)]; ++t) {
+    if (const auto found = replaced.find(t); found != replaced.end()) {
+      state.assign(found->second.begin(), found->second.end());
+    }
     const float* x = v.data() + t * dims.channels();
     for (int64_t row = 0; row < dims.inner(); ++row) {
       const int64_t h = row / dims.head_dim;

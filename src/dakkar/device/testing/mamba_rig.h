@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "dakkar/device/ops_mamba.h"
 #include "dakkar/device/testing/op_rig.h"
 
@@ -22,6 +24,7 @@ class MambaRig final {
     MambaDims dims;
     int64_t length = 0;
     int64_t sequences = 1;
+    StateRounding rounding = {};
   };
 
   MambaRig(const Backend& backend, const Shape& shape, uint64_t seed);
@@ -31,6 +34,7 @@ class MambaRig final {
     int32_t sequence = 0;
     int32_t tokens = 1;
     int32_t wrong = 0;  ///< the last ones get other inputs than the sequence's: drafts to reject
+    CarryUse carry = CarryUse::kNone;
   };
   void step(const std::vector<Piece>& pieces, Phase phase);
   void step(int32_t tokens, Phase phase) { step({{.sequence = 0, .tokens = tokens}}, phase); }
@@ -43,7 +47,7 @@ class MambaRig final {
   /// Outputs so far of sequence s, [position, nh * P], and of the conv, [position, C].
   [[nodiscard]] std::vector<float> y(int32_t s = 0) const;
   [[nodiscard]] std::vector<float> conv(int32_t s = 0) const;
-  /// Stored SSM state; zeros at base 0.
+  /// Stored SSM state, widened; zeros at base 0.
   [[nodiscard]] std::vector<float> state(int32_t s = 0);
   /// Every byte of the layer's block.
   [[nodiscard]] std::vector<std::byte> block(int32_t s = 0);
@@ -51,9 +55,13 @@ class MambaRig final {
   /// The layer in double: the conv from the raw inputs; the recurrence from the outputs of the conv
   /// that the last steps gave, so that it judges the scan alone.
   [[nodiscard]] std::vector<double> expected_conv(int32_t s = 0) const;
-  [[nodiscard]] Recurrence expected(int32_t s = 0) const;
+  [[nodiscard]] Recurrence expected(int32_t s = 0) const { return expected(s, {}); }
+  /// As above with the state before some tokens replaced, as rounding does: position to [nh, P, N].
+  [[nodiscard]] Recurrence expected(int32_t s,
+                                    const std::map<int64_t, std::vector<float>>& replaced) const;
 
  private:
+  [[nodiscard]] MambaState state_of(const std::vector<Piece>& pieces);
   [[nodiscard]] TensorView gather(const std::vector<std::vector<float>>& from, int64_t width,
                                   const std::vector<Piece>& pieces);
   void collect(const TensorView& rows, const std::vector<Piece>& pieces,
@@ -62,6 +70,7 @@ class MambaRig final {
   Shape shape_;
   OpRig rig_;
   MambaStateLayout layout_;
+  int64_t carry_bytes_;
   std::byte* arena_ = nullptr;
   SlotHeader* headers_ = nullptr;
   std::vector<int32_t> position_;

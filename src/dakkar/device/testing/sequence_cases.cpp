@@ -46,6 +46,7 @@ MambaDims small_dims(DType activation) {
 struct StateBlocks {
   MambaState state;
   std::vector<std::byte*> blocks;
+  std::vector<std::byte*> carries;
 };
 
 /// State blocks full of random values, one per sequence, at scattered places.
@@ -65,7 +66,7 @@ StateBlocks random_blocks(CaseRun& run, const MambaDims& dims) {
       const TensorView from = rig.randoms(dtype, {elements}, spread);
       rig.write(TensorView::dense(block + place, dtype, {elements}), rig.read(from));
     };
-    fill(layout.ssm, DType::kF32, dims.inner() * dims.state, {});
+    fill(layout.ssm, dims.stored, dims.inner() * dims.state, {});
     fill(layout.ring_xb, dims.activation, dims.ring * (dims.inner() + dims.groups * dims.state),
          {});
     fill(layout.ring_dt, DType::kF32, dims.ring * dims.heads, {.scale = 0.01F, .centre = 0.1F});
@@ -73,6 +74,21 @@ StateBlocks random_blocks(CaseRun& run, const MambaDims& dims) {
   }
   made.state = {.arena = arena, .offsets = rig.array(offsets), .layers = 2, .layer = 1};
   return made;
+}
+
+/// Gives the prefilling sequences carries of random values: the first writes its own, the second
+/// ends its prompt.
+void add_carries(CaseRun& run, const MambaDims& dims, StateBlocks& to) {
+  OpRig& rig = run.rig();
+  std::vector<int64_t> offsets;
+  for (size_t b = 0; b < to.blocks.size(); ++b) {
+    const TensorView carry = rig.randoms(DType::kF32, {mamba_carry_layout(dims).bytes / 4});
+    to.carries.push_back(carry.data);
+    offsets.insert(offsets.end(), {0, carry.data - to.state.arena});
+  }
+  const std::vector<CarryUse> use = {CarryUse::kNone, CarryUse::kNone, CarryUse::kWrite,
+                                     CarryUse::kRead};
+  to.state.carry = {.offsets = rig.array(offsets), .use = rig.array(use)};
 }
 
 void step_case(CaseRun& run, void (*op)(Context&, const StepArgs&)) {
@@ -108,10 +124,39 @@ void conv_case(CaseRun& run, DType dtype) {
   run.set_body([&run, args] { ops::causal_conv(run.context(), args); });
 }
 
-void scan_case(CaseRun& run, DType dtype) {
+/// Relative error of an f16 state whose values were `near` before they were rounded with the same
+/// random bits: a difference is seen where it crosses the bits, and is then one unit.
+double rounded_tolerance(double near) {
+  return near + std::sqrt(near / 0x1p-11) * 0x1p-10;
+}
+
+void compare_state(CaseRun& run, const MambaDims& dims, const StateBlocks& blocks) {
+  const double near = tolerance_of(DType::kF32, 4 * kChunkTokens);
+  const double tolerance = dims.stored == DType::kF16 ? rounded_tolerance(near) : near;
+  const int64_t elements = dims.inner() * dims.state;
+  const MambaStateLayout layout = mamba_state_layout(dims);
+  for (std::byte* block : blocks.blocks) {
+    run.compare("state", TensorView::dense(block, dims.stored, {elements}), tolerance);
+    run.compare_bytes(
+        "ring", block + layout.ring_xb,
+        dims.ring * (dims.inner() + dims.groups * dims.state) * size_of(dims.activation));
+    run.compare("ring dt",
+                TensorView::dense(block + layout.ring_dt, DType::kF32, {dims.ring * dims.heads}),
+                tolerance_of(DType::kF32, 1));
+  }
+  for (std::byte* carry : blocks.carries) {
+    run.compare("carry", TensorView::dense(carry, DType::kF32, {elements}), near);
+  }
+}
+
+void scan_case(CaseRun& run, DType dtype, DType stored) {
   OpRig& rig = run.rig();
-  const MambaDims dims = small_dims(dtype);
-  const StateBlocks blocks = random_blocks(run, dims);
+  MambaDims dims = small_dims(dtype);
+  dims.stored = stored;
+  StateBlocks blocks = random_blocks(run, dims);
+  if (stored != DType::kF32) {
+    add_carries(run, dims, blocks);
+  }
   const SsmScanArgs args{
       .xbc = rig.randoms(dtype, {kTokens, dims.channels()}),
       .dt = rig.randoms(dtype, {kTokens, dims.heads}),
@@ -124,18 +169,10 @@ void scan_case(CaseRun& run, DType dtype) {
       .dims = dims,
       .state = blocks.state,
       .table = opened_table(run),
-      .tokens = run.count(kTokens, kFewerTokens)};
+      .tokens = run.count(kTokens, kFewerTokens),
+      .rounding = {.seed = 0x5eed, .first_head = 6}};
   run.compare("y", args.y, tolerance_of(dtype, 4 * dims.state * kChunkTokens));
-  const MambaStateLayout layout = mamba_state_layout(dims);
-  for (std::byte* block : blocks.blocks) {
-    run.compare("state", TensorView::dense(block, DType::kF32, {dims.inner() * dims.state}),
-                tolerance_of(DType::kF32, 4 * kChunkTokens));
-    run.compare_bytes("ring", block + layout.ring_xb,
-                      dims.ring * (dims.inner() + dims.groups * dims.state) * size_of(dtype));
-    run.compare("ring dt",
-                TensorView::dense(block + layout.ring_dt, DType::kF32, {dims.ring * dims.heads}),
-                tolerance_of(DType::kF32, 1));
-  }
+  compare_state(run, dims, blocks);
   run.set_body([&run, args] { ops::ssm_scan(run.context(), args); });
 }
 
@@ -201,7 +238,10 @@ void add_sequence_cases(std::vector<OpCase>& cases) {
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     const std::string name(name_of(dtype));
     cases.push_back({"causal_conv_" + name, [dtype](CaseRun& run) { conv_case(run, dtype); }});
-    cases.push_back({"ssm_scan_" + name, [dtype](CaseRun& run) { scan_case(run, dtype); }});
+    for (const DType stored : {DType::kF32, DType::kF16}) {
+      cases.push_back({"ssm_scan_" + name + "_state_" + std::string(name_of(stored)),
+                       [=](CaseRun& run) { scan_case(run, dtype, stored); }});
+    }
   }
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF8E4M3}) {
     const std::string name(name_of(dtype));
