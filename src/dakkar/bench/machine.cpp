@@ -62,6 +62,16 @@ std::vector<int> allowed_processors() {
   return processors.empty() ? std::vector<int>{0} : processors;
 }
 
+void use_processors(int count) {
+  const std::vector<int> processors = allowed_processors();
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (size_t i = 0; i < std::min(static_cast<size_t>(count), processors.size()); ++i) {
+    CPU_SET(processors[i], &set);
+  }
+  static_cast<void>(sched_setaffinity(0, sizeof(set), &set));
+}
+
 double run_pinned(int threads, const std::function<void(int)>& work) {
   const std::vector<int> processors = allowed_processors();
   const auto count = static_cast<size_t>(threads);

@@ -100,7 +100,7 @@ QuantTensor random_matrix(RandomWords& random, QuantFormat format, int64_t n, in
 }
 
 Operands::Operands(const Backend& backend)
-    : stream_(backend.open_stream()),
+    : stream_(backend.open_stream(1)),
       group_(make_self_group()),
       backend_(backend),
       context_{.stream = *stream_,

@@ -34,6 +34,9 @@ Status write_text(const std::string& path, const std::string& text) {
 }  // namespace
 
 Result<int> run_bench_ops(const BenchOpsOptions& options, const BackendOpener& open_backend) {
+  if (options.threads > 0) {
+    bench::use_processors(options.threads);
+  }
   const Result<std::unique_ptr<Backend>> backend = open_backend(options.device);
   if (!backend) {
     return fail(backend.error());

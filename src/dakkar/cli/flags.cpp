@@ -252,7 +252,7 @@ void add_bench_ops(CLI::App& bench, BenchOpsOptions& options) {
   add_device(app, options.device);
   app.add_option("--filter", options.filter, "Only kernels whose name contains this")
       ->type_name("TEXT");
-  app.add_option("--threads", options.threads, "Threads to use (default: one per processor)")
+  app.add_option("--threads", options.threads, "Processors to use (default: all)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--repeat", options.repeat, "Alternations of kernel and probes; medians are shown")
       ->check(CLI::Range(1, 1000))

@@ -81,7 +81,7 @@ struct LogitsOptions {
 
 /// `bench ops`: kernels against what the machine can do.
 struct BenchOpsOptions {
-  ModelOptions device;  ///< no model: device, kernels and threads only
+  ModelOptions device;  ///< only its device and kernels
   std::string filter;
   std::string json_file;
   int threads = 0;  ///< 0: one per processor
