@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
+#include <span>
 
+#include "dakkar/device/cpu/attention_tiles.h"
 #include "dakkar/device/kv_pages.h"
 #include "dakkar/device/row_access.h"
 
@@ -15,56 +16,55 @@ namespace {
 constexpr int64_t kTogether = 16;
 static_assert(kChunkTokens % kBlockKeys == 0, "a block of keys lies in one page");
 
-/// New tokens `begin .. begin + count - 1` of a step's rows.
-struct Tokens {
-  int64_t begin = 0;
-  int64_t count = 0;
-  int64_t position = 0;  ///< of the first one
-};
-
-/// Attends the queries of one KV head of one sequence, some tokens at a time.
+/// Attends the queries of one KV head of a tile.
 class HeadAttention {
  public:
-  HeadAttention(const AttentionArgs& args, const KvSequence& pages, int64_t kv_head,
-                const KeyBlockKernels& kernels)
+  HeadAttention(const AttentionArgs& args, const AttentionTile& tile, int64_t kv_head,
+                Scratch& scratch)
       : args_(args),
-        pages_(pages),
-        kernels_(kernels),
+        tile_(tile),
+        pages_{.kv = args.kv,
+               .sequence = tile.sequence,
+               .heads = args.kv_heads,
+               .head_dim = args.q.dim(2)},
         kv_head_(kv_head),
         rows_(args.q.dim(1) / args.kv_heads),
-        width_((pages.head_dim + kWidthStep - 1) / kWidthStep * kWidthStep),
-        read_(static_cast<size_t>(kBlockKeys * width_)),
-        keys_(read_.size()),
-        values_(read_.size()),
-        scores_(static_cast<size_t>(rows_ * kBlockKeys)) {}
+        width_((pages_.head_dim + kWidthStep - 1) / kWidthStep * kWidthStep),
+        read_(scratch.take<float>(kBlockKeys * width_)),
+        keys_(scratch.take<float>(kBlockKeys * width_)),
+        values_(scratch.take<float>(kBlockKeys * width_)),
+        scores_(scratch.take<float>(rows_ * kBlockKeys)),
+        queries_(scratch.take<float>(tile.tokens * rows_ * width_)),
+        largest_(scratch.take<float>(tile.tokens * rows_)),
+        sums_(scratch.take<float>(tile.tokens * rows_)),
+        mixed_(scratch.take<float>(tile.tokens * rows_ * width_)) {}
 
-  void run(const Tokens& tokens) {
-    load_queries(tokens);
-    const auto rows = static_cast<size_t>(tokens.count * rows_);
-    largest_.assign(rows, -std::numeric_limits<float>::infinity());
-    sums_.assign(rows, 0.0F);
-    mixed_.assign(rows * static_cast<size_t>(width_), 0.0F);
-    const int64_t end = tokens.position + tokens.count;
+  void run(const KeyBlockKernels& kernels) {
+    load_queries();
+    std::fill(largest_.begin(), largest_.end(), -std::numeric_limits<float>::infinity());
+    std::fill(sums_.begin(), sums_.end(), 0.0F);
+    std::fill(mixed_.begin(), mixed_.end(), 0.0F);
+    const int64_t end = tile_.position + tile_.tokens;
     for (int64_t key = 0; key < end; key += kBlockKeys) {
-      read_block(key, std::min(kBlockKeys, end - key));
-      for (int64_t t = std::max<int64_t>(0, key - tokens.position); t < tokens.count; ++t) {
-        attend(t, std::min(kBlockKeys, tokens.position + t + 1 - key));
+      read_block(kernels, key, std::min(kBlockKeys, end - key));
+      for (int64_t t = std::max<int64_t>(0, key - tile_.position); t < tile_.tokens; ++t) {
+        attend(kernels, t, std::min(kBlockKeys, tile_.position + t + 1 - key));
       }
     }
-    store_results(tokens);
+    store_results();
   }
 
  private:
   [[nodiscard]] bool scaled() const { return pages_.kv.dtype == DType::kF8E4M3; }
   [[nodiscard]] int64_t head_of(int64_t row) const { return kv_head_ * rows_ + row % rows_; }
 
-  void load_queries(const Tokens& tokens) {
+  void load_queries() {
     const float scale = args_.scale * (scaled() ? pages_.kv.k_scale : 1.0F);
-    queries_.assign(static_cast<size_t>(tokens.count * rows_ * width_), 0.0F);
-    for (int64_t row = 0; row < tokens.count * rows_; ++row) {
-      const std::span<float> query = std::span(queries_).subspan(
-          static_cast<size_t>(row * width_), static_cast<size_t>(pages_.head_dim));
-      load_floats(row_address(args_.q, tokens.begin + row / rows_, head_of(row)), args_.q.dtype,
+    std::fill(queries_.begin(), queries_.end(), 0.0F);
+    for (int64_t row = 0; row < tile_.tokens * rows_; ++row) {
+      const std::span<float> query =
+          queries_.subspan(static_cast<size_t>(row * width_), static_cast<size_t>(pages_.head_dim));
+      load_floats(row_address(args_.q, tile_.first_row + row / rows_, head_of(row)), args_.q.dtype,
                   query);
       for (float& value : query) {
         value *= scale;
@@ -73,28 +73,29 @@ class HeadAttention {
   }
 
   /// Keys and values of the block at position `key`, zeros behind the `count` there are.
-  void read_block(int64_t key, int64_t count) {
-    if (count < kBlockKeys) {
+  void read_block(const KeyBlockKernels& kernels, int64_t key, int64_t count) {
+    if (count < kBlockKeys || width_ != pages_.head_dim) {
       std::fill(read_.begin(), read_.end(), 0.0F);
+      std::fill(values_.begin(), values_.end(), 0.0F);
     }
-    read_rows(KvPart::kKeys, key, count, read_.data());
-    kernels_.turn(read_.data(), width_, keys_.data());
-    read_rows(KvPart::kValues, key, count, values_.data());
+    read_rows(kernels, pages_.at(KvPart::kKeys, key, kv_head_), count, read_.data());
+    kernels.turn(read_.data(), width_, keys_.data());
+    read_rows(kernels, pages_.at(KvPart::kValues, key, kv_head_), count, values_.data());
   }
 
-  void read_rows(KvPart part, int64_t key, int64_t count, float* to) const {
+  void read_rows(const KeyBlockKernels& kernels, const std::byte* from, int64_t count,
+                 float* to) const {
     const DType dtype = pages_.kv.dtype;
-    const std::byte* from = pages_.at(part, key, kv_head_);
     const int64_t stride = pages_.heads * pages_.head_dim * size_of(dtype);
     if (width_ == pages_.head_dim && dtype != DType::kF16) {
-      return kernels_.widen({.from = from,
-                             .stride = stride,
-                             .stored = scaled()                ? StoredRows::kE4m3
-                                       : dtype == DType::kBF16 ? StoredRows::kBF16
-                                                               : StoredRows::kF32,
-                             .count = count,
-                             .width = width_,
-                             .to = to});
+      return kernels.widen({.from = from,
+                            .stride = stride,
+                            .stored = scaled()                ? StoredRows::kE4m3
+                                      : dtype == DType::kBF16 ? StoredRows::kBF16
+                                                              : StoredRows::kF32,
+                            .count = count,
+                            .width = width_,
+                            .to = to});
     }
     for (int64_t p = 0; p < count; ++p) {
       load_floats(from + p * stride, dtype,
@@ -102,30 +103,30 @@ class HeadAttention {
     }
   }
 
-  void attend(int64_t t, int64_t visible) {
+  void attend(const KeyBlockKernels& kernels, int64_t t, int64_t visible) {
     const int64_t row = t * rows_;
-    kernels_.attend({.rows = rows_,
-                     .width = width_,
-                     .visible = visible,
-                     .queries = queries_.data() + row * width_,
-                     .keys = keys_.data(),
-                     .values = values_.data(),
-                     .scores = scores_.data(),
-                     .largest = largest_.data() + row,
-                     .sums = sums_.data() + row,
-                     .mixed = mixed_.data() + row * width_});
+    kernels.attend({.rows = rows_,
+                    .width = width_,
+                    .visible = visible,
+                    .queries = queries_.data() + row * width_,
+                    .keys = keys_.data(),
+                    .values = values_.data(),
+                    .scores = scores_.data(),
+                    .largest = largest_.data() + row,
+                    .sums = sums_.data() + row,
+                    .mixed = mixed_.data() + row * width_});
   }
 
-  void store_results(const Tokens& tokens) {
+  void store_results() {
     const float scale = scaled() ? pages_.kv.v_scale : 1.0F;
-    for (int64_t row = 0; row < tokens.count * rows_; ++row) {
+    for (int64_t row = 0; row < tile_.tokens * rows_; ++row) {
       const auto at = static_cast<size_t>(row);
-      const std::span<float> mixed = std::span(mixed_).subspan(
-          at * static_cast<size_t>(width_), static_cast<size_t>(pages_.head_dim));
+      const std::span<float> mixed =
+          mixed_.subspan(at * static_cast<size_t>(width_), static_cast<size_t>(pages_.head_dim));
       for (float& value : mixed) {
         value = value / sums_[at] * scale;
       }
-      const int64_t token = tokens.begin + row / rows_;
+      const int64_t token = tile_.first_row + row / rows_;
       store_floats(mixed, args_.out.dtype, row_address(args_.out, token, head_of(row)));
       args_.lse.as<float>()[token * args_.lse.stride(0) + head_of(row)] =
           largest_[at] + std::log(sums_[at]);
@@ -133,43 +134,33 @@ class HeadAttention {
   }
 
   const AttentionArgs& args_;
-  const KvSequence& pages_;
-  const KeyBlockKernels& kernels_;
+  const AttentionTile& tile_;
+  KvSequence pages_;
   int64_t kv_head_;
   int64_t rows_;   ///< queries of a token
   int64_t width_;  ///< D, rounded up
-  std::vector<float> read_;
-  std::vector<float> keys_;
-  std::vector<float> values_;
-  std::vector<float> scores_;
-  std::vector<float> queries_;
-  std::vector<float> largest_;
-  std::vector<float> sums_;
-  std::vector<float> mixed_;
+  std::span<float> read_;
+  std::span<float> keys_;
+  std::span<float> values_;
+  std::span<float> scores_;
+  std::span<float> queries_;
+  std::span<float> largest_;
+  std::span<float> sums_;
+  std::span<float> mixed_;
 };
 
 }  // namespace
 
 template <const KeyBlockKernels& kKernels>
-void attention(const AttentionArgs& args) {
-  const SequenceTable& table = args.table;
-  for (int64_t b = 0; b < table.sequences.read(); ++b) {
-    const KvSequence pages{
-        .kv = args.kv, .sequence = b, .heads = args.kv_heads, .head_dim = args.q.dim(2)};
-    const int64_t first = table.query_start[b];
-    const int64_t tokens = table.query_start[b + 1] - first;
-    for (int64_t head = 0; head < args.kv_heads && tokens > 0; ++head) {
-      HeadAttention attention(args, pages, head, kKernels);
-      for (int64_t t = 0; t < tokens; t += kTogether) {
-        attention.run({.begin = first + t,
-                       .count = std::min(kTogether, tokens - t),
-                       .position = table.position[b] + t});
-      }
-    }
-  }
+void attention(WorkerTeam& team, const AttentionArgs& args) {
+  const std::span<const AttentionTile> tiles = tiles_of(args, kTogether, team.kernel_scratch());
+  team.run(std::ssize(tiles) * args.kv_heads, [&](int64_t part, Scratch& scratch) {
+    const AttentionTile& tile = tiles[static_cast<size_t>(part / args.kv_heads)];
+    HeadAttention(args, tile, part % args.kv_heads, scratch).run(kKernels);
+  });
 }
 
-template void attention<kKeyBlocksAvx2>(const AttentionArgs& args);
-template void attention<kKeyBlocksAvx512>(const AttentionArgs& args);
+template void attention<kKeyBlocksAvx2>(WorkerTeam& team, const AttentionArgs& args);
+template void attention<kKeyBlocksAvx512>(WorkerTeam& team, const AttentionArgs& args);
 
 }  // namespace dak::cpu

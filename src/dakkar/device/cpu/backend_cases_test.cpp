@@ -46,11 +46,9 @@ TEST_P(CpuBackendTest, ReplaysReadTheCountsOfTheirTime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuBackendTest,
-                         ::testing::Values(cpu::InstructionSet::kAvx2,
-                                           cpu::InstructionSet::kAvx512),
-                         [](const auto& which) {
-                           return which.param == cpu::InstructionSet::kAvx2 ? "Avx2" : "Avx512";
-                         });
+                         ::testing::Values(cpu::InstructionSet::kAvx2, cpu::InstructionSet::kAvx512,
+                                           cpu::InstructionSet::kAvx512Bf16),
+                         [](const auto& which) { return std::string(cpu::name_of(which.param)); });
 
 }  // namespace
 }  // namespace dak

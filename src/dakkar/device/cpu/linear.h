@@ -24,8 +24,9 @@ void linear(const LinearArgs& args);
 template <const PanelKernels& kKernels>
 void expert_linear(const ExpertLinearArgs& args);
 
-/// The reference kernels with the linears of that instruction set.
+/// All kernels of one instruction set.
 [[nodiscard]] const KernelTable& kernels_avx2();
 [[nodiscard]] const KernelTable& kernels_avx512();
+[[nodiscard]] const KernelTable& kernels_avx512_bf16();
 
 }  // namespace dak::cpu

@@ -141,10 +141,9 @@ TEST_P(CpuLinearTest, EveryFp8CodeIsRead) {
 }
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuLinearTest,
-                         ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512),
-                         [](const auto& which) {
-                           return which.param == InstructionSet::kAvx2 ? "Avx2" : "Avx512";
-                         });
+                         ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512,
+                                           InstructionSet::kAvx512Bf16),
+                         [](const auto& which) { return std::string(cpu::name_of(which.param)); });
 
 TEST(CpuBackendsTest, InstructionSetsGiveTheSameBits) {
   if (!cpu::supports(InstructionSet::kAvx512)) {

@@ -93,10 +93,9 @@ TEST_P(CpuMambaTest, ASequenceWithoutNewTokensLeavesItsNeighboursAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuMambaTest,
-                         ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512),
-                         [](const auto& which) {
-                           return which.param == InstructionSet::kAvx2 ? "Avx2" : "Avx512";
-                         });
+                         ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512,
+                                           InstructionSet::kAvx512Bf16),
+                         [](const auto& which) { return std::string(cpu::name_of(which.param)); });
 
 }  // namespace
 }  // namespace dak

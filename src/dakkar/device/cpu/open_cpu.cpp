@@ -37,7 +37,7 @@ KernelTable kernels_with() {
   table.linear = host_kernel<LinearArgs, linear<kKernels>>;
   table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
   table.ssm_scan = host_kernel<SsmScanArgs, ssm_scan<kReplay>>;
-  table.attention = host_kernel<AttentionArgs, attention<kKeyBlocks>>;
+  table.attention = team_kernel<AttentionArgs, attention<kKeyBlocks>>;
   return table;
 }
 
@@ -50,14 +50,25 @@ bool has_f16c() {
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
 }
 
+const KernelTable& kernels_of(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kAvx2:
+      return kernels_avx2();
+    case InstructionSet::kAvx512:
+      return kernels_avx512();
+    case InstructionSet::kAvx512Bf16:
+      return kernels_avx512_bf16();
+  }
+  return kernels_avx2();
+}
+
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(InstructionSet set)
-      : set_(set), kernels_(set == InstructionSet::kAvx2 ? kernels_avx2() : kernels_avx512()) {}
+  explicit CpuBackend(InstructionSet set) : set_(set), kernels_(kernels_of(set)) {}
 
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
   [[nodiscard]] std::string description() const override {
-    return describe_processor() + (set_ == InstructionSet::kAvx2 ? ", AVX2" : ", AVX-512");
+    return describe_processor() + ", " + std::string(name_of(set_));
   }
   [[nodiscard]] const KernelTable& kernels() const override { return kernels_; }
   [[nodiscard]] int64_t memory_limit_bytes() const override { return host_memory_limit_bytes(); }
@@ -91,12 +102,36 @@ const KernelTable& kernels_avx512() {
   return kTable;
 }
 
+const KernelTable& kernels_avx512_bf16() {
+  static const KernelTable kTable = [] {
+    KernelTable table = kernels_avx512();
+    table.attention = team_kernel<AttentionArgs, attention_by_dots>;
+    return table;
+  }();
+  return kTable;
+}
+
+std::string_view name_of(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kAvx2:
+      return "avx2";
+    case InstructionSet::kAvx512:
+      return "avx512";
+    case InstructionSet::kAvx512Bf16:
+      return "avx512_bf16";
+  }
+  return "?";
+}
+
 bool supports(InstructionSet set) {
   switch (set) {
     case InstructionSet::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case InstructionSet::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+    case InstructionSet::kAvx512Bf16:
+      return supports(InstructionSet::kAvx512) && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512bf16");
   }
   return false;
 }
@@ -113,8 +148,13 @@ Result<std::unique_ptr<Backend>> open_cpu() {
     return fail(ErrorCode::kUnimplemented,
                 "this processor lacks AVX2, FMA or F16C, which the cpu device needs");
   }
-  return cpu::open_with(cpu::supports(cpu::InstructionSet::kAvx512) ? cpu::InstructionSet::kAvx512
-                                                                    : cpu::InstructionSet::kAvx2);
+  for (const cpu::InstructionSet set :
+       {cpu::InstructionSet::kAvx512Bf16, cpu::InstructionSet::kAvx512}) {
+    if (cpu::supports(set)) {
+      return cpu::open_with(set);
+    }
+  }
+  return cpu::open_with(cpu::InstructionSet::kAvx2);
 }
 
 }  // namespace dak

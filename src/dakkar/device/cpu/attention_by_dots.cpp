@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "dakkar/device/cpu/attention.h"
+#include "dakkar/device/cpu/attention_tiles.h"
+#include "dakkar/device/cpu/dot_attention.h"
+#include "dakkar/device/kv_pages.h"
+#include "dakkar/device/row_access.h"
+
+namespace dak::cpu {
+namespace {
+
+/// Query vectors that share one reading of a block.
+constexpr int64_t kTileVectors = 16;
+static_assert(kChunkTokens % kDotBlockKeys == 0, "a block of keys lies in one page");
+
+/// The queries of one KV head of a tile.
+class TileAttention {
+ public:
+  TileAttention(const AttentionArgs& args, const AttentionTile& tile, int64_t kv_head,
+                Scratch& scratch)
+      : args_(args),
+        tile_(tile),
+        pages_{.kv = args.kv,
+               .sequence = tile.sequence,
+               .heads = args.kv_heads,
+               .head_dim = args.q.dim(2)},
+        kv_head_(kv_head),
+        rows_(args.q.dim(1) / args.kv_heads),
+        width_(args.q.dim(2)),
+        per_token_((rows_ + kQueryLanes - 1) / kQueryLanes),
+        vectors_(tile.tokens * per_token_),
+        queries_(scratch.take<uint32_t>(vectors_ * width_ / 2 * kQueryLanes)),
+        values_(scratch.take<uint32_t>(kDotBlockKeys / 2 * width_)),
+        scores_(scratch.take<float>(4 * kDotBlockKeys * kQueryLanes)),
+        weights_(scratch.take<uint32_t>(4 * kDotBlockKeys / 2 * kQueryLanes)),
+        largest_(scratch.take<float>(vectors_ * kQueryLanes)),
+        sums_(scratch.take<float>(vectors_ * kQueryLanes)),
+        mixed_(scratch.take<float>(vectors_ * width_ * kQueryLanes)),
+        rows_of_vector_(scratch.take<float>(kQueryLanes * width_)),
+        widened_(scratch.take<std::byte>(is_coded() ? 2 * kDotBlockKeys * width_ : 0)),
+        visible_(scratch.take<int32_t>(vectors_)) {}
+
+  void run() {
+    load_queries();
+    std::fill(largest_.begin(), largest_.end(), -std::numeric_limits<float>::infinity());
+    std::fill(sums_.begin(), sums_.end(), 0.0F);
+    std::fill(mixed_.begin(), mixed_.end(), 0.0F);
+    const int64_t end = tile_.position + tile_.tokens;
+    for (int64_t key = 0; key < end; key += kDotBlockKeys) {
+      attend(key, std::min(kDotBlockKeys, end - key));
+    }
+    store_results();
+  }
+
+ private:
+  [[nodiscard]] bool is_coded() const { return args_.kv.dtype == DType::kF8E4M3; }
+  [[nodiscard]] int64_t first_head(int64_t v) const {
+    return kv_head_ * rows_ + v % per_token_ * kQueryLanes;
+  }
+  [[nodiscard]] int64_t heads_of(int64_t v) const {
+    return std::min(kQueryLanes, rows_ - v % per_token_ * kQueryLanes);
+  }
+
+  void load_queries() {
+    auto* rows = reinterpret_cast<std::byte*>(rows_of_vector_.data());
+    const int64_t bytes = 2 * width_;
+    for (int64_t v = 0; v < vectors_; ++v) {
+      const int64_t count = heads_of(v);
+      for (int64_t i = 0; i < count; ++i) {
+        std::memcpy(rows + i * bytes,
+                    row_address(args_.q, tile_.first_row + v / per_token_, first_head(v) + i),
+                    static_cast<size_t>(bytes));
+      }
+      std::memset(rows + count * bytes, 0, static_cast<size_t>((kQueryLanes - count) * bytes));
+      pack_queries(rows, width_, queries_.data() + v * width_ / 2 * kQueryLanes);
+    }
+  }
+
+  /// `count` rows of a page, as bf16.
+  [[nodiscard]] StoredKeys read_rows(KvPart part, int64_t key, int64_t count) {
+    const StoredKeys stored = {.from = pages_.at(part, key, kv_head_),
+                               .stride = pages_.heads * width_ * size_of(args_.kv.dtype),
+                               .count = count,
+                               .width = width_};
+    if (!is_coded()) {
+      return stored;
+    }
+    widen_codes(stored, widened_.data());
+    return {.from = widened_.data(), .stride = 2 * width_, .count = count, .width = width_};
+  }
+
+  /// The block at position `key`, which holds `count` keys that the last token sees.
+  void attend(int64_t key, int64_t count) {
+    const int64_t first = std::max<int64_t>(0, key - tile_.position) * per_token_;
+    for (int64_t v = first; v < vectors_; ++v) {
+      const int64_t seen = tile_.position + v / per_token_ + 1 - key;
+      visible_[static_cast<size_t>(v)] = static_cast<int32_t>(std::min(count, seen));
+    }
+    // Values first: keys may use the same room.
+    pair_values(read_rows(KvPart::kValues, key, count), values_.data());
+    attend_block({.vectors = vectors_ - first,
+                  .width = width_,
+                  .visible = visible_.data() + first,
+                  .queries = queries_.data() + first * width_ / 2 * kQueryLanes,
+                  .keys = read_rows(KvPart::kKeys, key, count),
+                  .values = values_.data(),
+                  .scale = score_scale(),
+                  .scores = scores_.data(),
+                  .weights = weights_.data(),
+                  .largest = largest_.data() + first * kQueryLanes,
+                  .sums = sums_.data() + first * kQueryLanes,
+                  .mixed = mixed_.data() + first * width_ * kQueryLanes});
+  }
+
+  /// Powers of two stand in for those of e.
+  [[nodiscard]] float score_scale() const {
+    constexpr float kLog2OfE = 0x1.715476p0F;
+    return args_.scale * (is_coded() ? args_.kv.k_scale : 1.0F) * kLog2OfE;
+  }
+
+  void store_results() {
+    constexpr float kLog2 = 0x1.62e43p-1F;
+    for (int64_t v = 0; v < vectors_; ++v) {
+      const int64_t token = tile_.first_row + v / per_token_;
+      store_result({.width = width_,
+                    .rows = heads_of(v),
+                    .scale = is_coded() ? args_.kv.v_scale : 1.0F,
+                    .sums = sums_.data() + v * kQueryLanes,
+                    .mixed = mixed_.data() + v * width_ * kQueryLanes,
+                    .turned = rows_of_vector_.data(),
+                    .out = row_address(args_.out, token, first_head(v))});
+      float* lse = args_.lse.as<float>() + token * args_.lse.stride(0) + first_head(v);
+      for (int64_t i = 0; i < heads_of(v); ++i) {
+        const auto at = static_cast<size_t>(v * kQueryLanes + i);
+        lse[i] = largest_[at] * kLog2 + std::log(sums_[at]);
+      }
+    }
+  }
+
+  const AttentionArgs& args_;
+  const AttentionTile& tile_;
+  KvSequence pages_;
+  int64_t kv_head_;
+  int64_t rows_;       ///< queries of a token
+  int64_t width_;      ///< D
+  int64_t per_token_;  ///< query vectors of a token
+  int64_t vectors_;
+  std::span<uint32_t> queries_;
+  std::span<uint32_t> values_;
+  std::span<float> scores_;
+  std::span<uint32_t> weights_;
+  std::span<float> largest_;
+  std::span<float> sums_;
+  std::span<float> mixed_;
+  std::span<float> rows_of_vector_;
+  std::span<std::byte> widened_;
+  std::span<int32_t> visible_;
+};
+
+/// Tokens of a sequence that are attended together.
+int64_t tile_tokens(const AttentionArgs& args) {
+  const int64_t rows = args.q.dim(1) / args.kv_heads;
+  return std::max<int64_t>(1, kTileVectors / ((rows + kQueryLanes - 1) / kQueryLanes));
+}
+
+bool is_for_dots(const AttentionArgs& args) {
+  return args.q.dtype == DType::kBF16 && args.out.dtype == DType::kBF16 &&
+         (args.kv.dtype == DType::kBF16 || args.kv.dtype == DType::kF8E4M3) &&
+         args.q.dim(2) % kDotWidthStep == 0 && args.out.stride(1) == args.out.dim(2);
+}
+
+}  // namespace
+
+void attention_by_dots(WorkerTeam& team, const AttentionArgs& args) {
+  if (!is_for_dots(args)) {
+    return attention<kKeyBlocksAvx512>(team, args);
+  }
+  const std::span<const AttentionTile> tiles =
+      tiles_of(args, tile_tokens(args), team.kernel_scratch());
+  team.run(std::ssize(tiles) * args.kv_heads, [&](int64_t part, Scratch& scratch) {
+    const AttentionTile& tile = tiles[static_cast<size_t>(part / args.kv_heads)];
+    TileAttention(args, tile, part % args.kv_heads, scratch).run();
+  });
+}
+
+}  // namespace dak::cpu

@@ -1,0 +1,279 @@
+#include "dakkar/device/cpu/dot_attention.h"
+
+#include <immintrin.h>
+
+#include "dakkar/device/cpu/lanes_avx512.h"
+
+namespace dak::cpu {
+namespace {
+
+constexpr int64_t kPairs = kDotBlockKeys / 2;
+
+__m512bh as_bf16(__m512i bits) {
+  return reinterpret_cast<__m512bh>(bits);
+}
+
+__m512bh broadcast_pair(const void* from) {
+  return as_bf16(_mm512_set1_epi32(*static_cast<const int32_t*>(from)));
+}
+
+__m512bh load_pairs(const uint32_t* from) {
+  return as_bf16(_mm512_loadu_si512(from));
+}
+
+/// 2^x for x <= 0 or NaN.
+__m512 power_of_two(__m512 x) {
+  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
+  const __m512 rest = _mm512_sub_ps(x, whole);
+  // ln(2)^n / n!
+  constexpr float kSeries[] = {1.33335581e-3F, 9.61812910e-3F, 5.55041087e-2F,
+                               2.40226507e-1F, 6.93147181e-1F, 1.0F};
+  __m512 series = _mm512_set1_ps(1.54035304e-4F);
+  for (const float term : kSeries) {
+    series = _mm512_fmadd_ps(series, rest, _mm512_set1_ps(term));
+  }
+  return _mm512_scalef_ps(series, whole);
+}
+
+/// Where the parts of one query vector lie.
+struct VectorPlace {
+  const uint32_t* queries = nullptr;
+  float* scores = nullptr;
+  uint32_t* weights = nullptr;
+  float* mixed = nullptr;
+};
+
+VectorPlace place_of(const DotBlock& block, int64_t first, int64_t v) {
+  return {.queries = block.queries + (first + v) * block.width / 2 * kQueryLanes,
+          .scores = block.scores + v * kDotBlockKeys * kQueryLanes,
+          .weights = block.weights + v * kPairs * kQueryLanes,
+          .mixed = block.mixed + (first + v) * block.width * kQueryLanes};
+}
+
+/// Scores of `kVectors` query vectors from `first` on with `kKeys` keys from `key` on.
+template <int kVectors, int kKeys>
+void score(const DotBlock& block, int64_t first, int64_t key) {
+  __m512 sum[kVectors][kKeys];
+  const std::byte* keys[kKeys];
+  for (int k = 0; k < kKeys; ++k) {
+    keys[k] = block.keys.from + (key + k) * block.keys.stride;
+    for (int v = 0; v < kVectors; ++v) {
+      sum[v][k] = _mm512_setzero_ps();
+    }
+  }
+  const uint32_t* queries = place_of(block, first, 0).queries;
+  const int64_t next = block.width / 2 * kQueryLanes;
+  for (int64_t pair = 0; pair < block.width / 2; ++pair) {
+    __m512bh query[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      query[v] = load_pairs(queries + v * next + pair * kQueryLanes);
+    }
+    for (int k = 0; k < kKeys; ++k) {
+      const __m512bh part = broadcast_pair(keys[k] + 4 * pair);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[v][k] = _mm512_dpbf16_ps(sum[v][k], query[v], part);
+      }
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    float* scores = place_of(block, first, v).scores + key * kQueryLanes;
+    for (int k = 0; k < kKeys; ++k) {
+      _mm512_storeu_ps(scores + k * kQueryLanes, sum[v][k]);
+    }
+  }
+}
+
+/// Turns a vector's scores into weights; brings what it holds to the new largest scores.
+void weigh(const DotBlock& block, int64_t first, int64_t v) {
+  const VectorPlace place = place_of(block, first, v);
+  const int64_t visible = block.visible[first + v];
+  const __m512 scale = _mm512_set1_ps(block.scale);
+  float* state = block.largest + (first + v) * kQueryLanes;
+  const __m512 before = _mm512_loadu_ps(state);
+  __m512 largest = before;
+  for (int64_t key = 0; key < visible; ++key) {
+    float* scores = place.scores + key * kQueryLanes;
+    const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(scores), scale);
+    _mm512_storeu_ps(scores, scaled);
+    // The second operand where one is NaN.
+    largest = _mm512_max_ps(scaled, largest);
+  }
+  _mm512_storeu_ps(state, largest);
+  const __m512 kept = power_of_two(_mm512_sub_ps(before, largest));
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t key = 0; key < visible; key += 2) {
+    const float* scores = place.scores + key * kQueryLanes;
+    const __m512 even = power_of_two(_mm512_sub_ps(_mm512_loadu_ps(scores), largest));
+    __m512 odd = _mm512_setzero_ps();
+    if (key + 1 < visible) {
+      odd = power_of_two(_mm512_sub_ps(_mm512_loadu_ps(scores + kQueryLanes), largest));
+    }
+    sum = _mm512_add_ps(_mm512_add_ps(sum, even), odd);
+    const __m512i pair = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+    const __m512i order =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    _mm512_storeu_si512(place.weights + key / 2 * kQueryLanes,
+                        _mm512_permutexvar_epi16(order, pair));
+  }
+  float* sums = block.sums + (first + v) * kQueryLanes;
+  _mm512_storeu_ps(sums, _mm512_fmadd_ps(_mm512_loadu_ps(sums), kept, sum));
+  if (_mm512_cmp_ps_mask(kept, _mm512_set1_ps(1.0F), _CMP_NEQ_UQ) == 0) {
+    return;
+  }
+  for (int64_t d = 0; d < block.width * kQueryLanes; d += kQueryLanes) {
+    _mm512_storeu_ps(place.mixed + d, _mm512_mul_ps(_mm512_loadu_ps(place.mixed + d), kept));
+  }
+}
+
+/// Pairs of keys `begin .. end - 1`; of the last pair, only its first key where `odd` is set.
+struct KeyPairs {
+  int64_t begin = 0;
+  int64_t end = 0;
+  uint32_t mask = 0xffffffffU;  ///< of the values
+};
+
+/// Adds the weighted values of `kWidth` dimensions from `d` on to `kVectors` vectors.
+template <int kVectors, int kWidth>
+void mix(const DotBlock& block, int64_t first, const KeyPairs& pairs, int64_t d) {
+  const VectorPlace place = place_of(block, first, 0);
+  const int64_t next = block.width * kQueryLanes;
+  float* mixed = place.mixed + d * kQueryLanes;
+  __m512 sum[kVectors][kWidth];
+  for (int v = 0; v < kVectors; ++v) {
+    for (int i = 0; i < kWidth; ++i) {
+      sum[v][i] = _mm512_loadu_ps(mixed + v * next + i * kQueryLanes);
+    }
+  }
+  const __m512i mask = _mm512_set1_epi32(static_cast<int32_t>(pairs.mask));
+  for (int64_t pair = pairs.begin; pair < pairs.end; ++pair) {
+    __m512bh weight[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      weight[v] = load_pairs(place.weights + (v * kPairs + pair) * kQueryLanes);
+    }
+    const uint32_t* values = block.values + pair * block.width + d;
+    for (int i = 0; i < kWidth; ++i) {
+      const __m512i both = _mm512_set1_epi32(static_cast<int32_t>(values[i]));
+      const __m512bh value = as_bf16(kVectors == 1 ? _mm512_and_si512(both, mask) : both);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[v][i] = _mm512_dpbf16_ps(sum[v][i], weight[v], value);
+      }
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    for (int i = 0; i < kWidth; ++i) {
+      _mm512_storeu_ps(mixed + v * next + i * kQueryLanes, sum[v][i]);
+    }
+  }
+}
+
+template <int kVectors, int kWidth>
+void mix_pairs(const DotBlock& block, int64_t first, const KeyPairs& pairs) {
+  for (int64_t d = 0; pairs.begin < pairs.end && d < block.width; d += kWidth) {
+    mix<kVectors, kWidth>(block, first, pairs, d);
+  }
+}
+
+/// All that `kVectors` vectors from `first` on do with the block. Where tokens differ in what they
+/// see, each goes on alone behind the pairs that all see: what it may not see could be a NaN.
+template <int kVectors, int kKeys, int kWidth>
+void attend_vectors(const DotBlock& block, int64_t first) {
+  const int64_t most = block.visible[first + kVectors - 1];
+  for (int64_t key = 0; key < most; key += kKeys) {
+    score<kVectors, kKeys>(block, first, key);
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    weigh(block, first, v);
+  }
+  const int64_t shared = block.visible[first] / 2;
+  mix_pairs<kVectors, kWidth>(block, first, {.begin = 0, .end = shared});
+  for (int v = 0; v < kVectors; ++v) {
+    DotBlock alone = block;
+    alone.weights = place_of(block, first, v).weights;
+    const int64_t visible = block.visible[first + v];
+    mix_pairs<1, 16>(alone, first + v, {.begin = shared, .end = visible / 2});
+    if (visible % 2 != 0) {
+      mix_pairs<1, 16>(alone, first + v,
+                       {.begin = visible / 2, .end = visible / 2 + 1, .mask = 0x0000ffffU});
+    }
+  }
+}
+
+}  // namespace
+
+void pack_queries(const std::byte* rows, int64_t width, uint32_t* to) {
+  for (int64_t pair = 0; pair < width / 2; pair += kQueryLanes) {
+    LanesAvx512::transpose(reinterpret_cast<const float*>(rows) + pair, width / 2,
+                           reinterpret_cast<float*>(to + pair * kQueryLanes), kQueryLanes);
+  }
+}
+
+void widen_codes(const StoredKeys& codes, std::byte* to) {
+  const __m512i magnitude = _mm512_set1_epi16(0x7f);
+  // The multiples of 2^-9 below the smallest normal number.
+  const __m512i tiny =
+      _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                       0x3c60, 0x3c40, 0x3c20, 0x3c00, 0x3bc0, 0x3b80, 0x3b00, 0);
+  for (int64_t key = 0; key < codes.count; ++key) {
+    const std::byte* row = codes.from + key * codes.stride;
+    for (int64_t d = 0; d < codes.width; d += 32) {
+      const __m512i code =
+          _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + d)));
+      const __m512i size = _mm512_and_si512(code, magnitude);
+      __m512i bits = _mm512_add_epi16(_mm512_slli_epi16(size, 4), _mm512_set1_epi16(120 << 7));
+      const __mmask32 below = _mm512_cmplt_epi16_mask(size, _mm512_set1_epi16(8));
+      bits = _mm512_mask_permutexvar_epi16(bits, below, size, tiny);
+      const __mmask32 nan = _mm512_cmpeq_epi16_mask(size, magnitude);
+      bits = _mm512_mask_mov_epi16(bits, nan, _mm512_set1_epi16(0x7fc0));
+      const __m512i sign = _mm512_and_si512(code, _mm512_set1_epi16(INT16_MIN));
+      _mm512_storeu_si512(to + (key * codes.width + d) * 2, _mm512_or_si512(bits, sign));
+    }
+  }
+}
+
+void pair_values(const StoredKeys& values, uint32_t* to) {
+  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8,
+                                       39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+  for (int64_t key = 0; key < values.count; key += 2) {
+    const std::byte* row = values.from + key * values.stride;
+    uint32_t* pairs = to + key / 2 * values.width;
+    for (int64_t d = 0; d < values.width; d += 32) {
+      const __m512i even = _mm512_loadu_si512(row + 2 * d);
+      const __m512i odd = key + 1 < values.count ? _mm512_loadu_si512(row + values.stride + 2 * d)
+                                                 : _mm512_setzero_si512();
+      _mm512_storeu_si512(pairs + d, _mm512_permutex2var_epi16(even, low, odd));
+      _mm512_storeu_si512(pairs + d + 16, _mm512_permutex2var_epi16(even, high, odd));
+    }
+  }
+}
+
+void attend_block(const DotBlock& block) {
+  int64_t v = 0;
+  for (; v + 4 <= block.vectors; v += 4) {
+    attend_vectors<4, 4, 4>(block, v);
+  }
+  for (; v + 2 <= block.vectors; v += 2) {
+    attend_vectors<2, 8, 8>(block, v);
+  }
+  for (; v < block.vectors; ++v) {
+    attend_vectors<1, 16, 16>(block, v);
+  }
+}
+
+void store_result(const DotResult& result) {
+  const __m512 scale = _mm512_div_ps(_mm512_set1_ps(result.scale), _mm512_loadu_ps(result.sums));
+  float scaled[kQueryLanes * kQueryLanes];
+  for (int64_t d = 0; d < result.width; d += kQueryLanes) {
+    for (int64_t i = 0; i < kQueryLanes; ++i) {
+      const __m512 mixed = _mm512_loadu_ps(result.mixed + (d + i) * kQueryLanes);
+      _mm512_storeu_ps(scaled + i * kQueryLanes, _mm512_mul_ps(mixed, scale));
+    }
+    LanesAvx512::transpose(scaled, kQueryLanes, result.turned + d, result.width);
+  }
+  for (int64_t i = 0; i < result.rows * result.width; i += kQueryLanes) {
+    LanesAvx512::store_bf16(result.out + 2 * i, _mm512_loadu_ps(result.turned + i));
+  }
+}
+
+}  // namespace dak::cpu
