@@ -2,27 +2,31 @@
 
 #include "dakkar/device/cpu/panels.h"
 #include "dakkar/device/kernel_table.h"
+#include "dakkar/device/worker_team.h"
 
 namespace dak::cpu {
 
-/// The panel products of one instruction set.
-struct PanelKernels {
-  void (*bf16)(const PanelProduct& product) = nullptr;
-  void (*nvfp4)(const PanelProduct& product) = nullptr;
-  void (*fp8)(const PanelProduct& product) = nullptr;
+/// The panel products of a processor.
+struct LinearKernels {
+  const PanelKernels& fast;   ///< for activations that bf16 holds: bf16 ones and rounded e4m3 ones
+  const PanelKernels& exact;  ///< for any activations
 };
 
-inline constexpr PanelKernels kAvx2 = {
-    .bf16 = multiply_bf16_avx2, .nvfp4 = multiply_nvfp4_avx2, .fp8 = multiply_fp8_avx2};
-inline constexpr PanelKernels kAvx512 = {
-    .bf16 = multiply_bf16_avx512, .nvfp4 = multiply_nvfp4_avx512, .fp8 = multiply_fp8_avx512};
+inline constexpr LinearKernels kLinearAvx2 = {.fast = kPanelsAvx2, .exact = kPanelsAvx2};
+inline constexpr LinearKernels kLinearAvx512 = {.fast = kPanelsAvx512, .exact = kPanelsAvx512};
+inline constexpr LinearKernels kLinearAvx512Bf16 = {.fast = kPanelsAvx512Bf16,
+                                                    .exact = kPanelsAvx512};
 
-/// `ops::linear` and `ops::expert_linear` for weights of `pack_panels`. Instantiated for the two
-/// instruction sets above.
-template <const PanelKernels& kKernels>
-void linear(const LinearArgs& args);
-template <const PanelKernels& kKernels>
-void expert_linear(const ExpertLinearArgs& args);
+/// `ops::linear` and `ops::expert_linear` for weights of `pack_panels`, spread over panels of
+/// outputs. Instantiated for the kernels above.
+template <const LinearKernels& kKernels>
+void linear(WorkerTeam& team, const LinearArgs& args);
+template <const LinearKernels& kKernels>
+void expert_linear(WorkerTeam& team, const ExpertLinearArgs& args);
+
+/// What of a processor's kernels multiplies `x` with `weight`.
+[[nodiscard]] const PanelKernels& choose(const LinearKernels& kernels, const TensorView& x,
+                                         const PackedWeight& weight);
 
 /// All kernels of one instruction set.
 [[nodiscard]] const KernelTable& kernels_avx2();

@@ -15,8 +15,9 @@ using cpu::InstructionSet;
 using testing::OpRig;
 
 /// Widths that fill panels, leave tails, and give one row several panels at once.
-constexpr int64_t kWidths[] = {1, 32, 75, 160};
-constexpr int64_t kColumns = 96;
+constexpr int64_t kWidths[] = {1, 64, 75, 160};
+/// More than the columns that are decoded together.
+constexpr int64_t kColumns = 160;
 constexpr int64_t kRows = 17;
 
 std::vector<float> apply(OpRig& rig, const PackedWeight& weight, const TensorView& x) {
@@ -45,14 +46,16 @@ TEST_P(CpuLinearTest, ARowIsTheSameBitsInAnyBatch) {
     for (const int64_t n : kWidths) {
       const PackedWeight& weight = rig.weight(format, n, kColumns);
       // Products of two bf16 values are exact in f32: only other activations show a lost FMA.
-      const TensorView x = rig.randoms(DType::kF32, {kRows, kColumns});
-      const std::vector<float> all = apply(rig, weight, x);
-      for (int64_t rows = 1; rows <= kRows; ++rows) {
-        for (int64_t begin = 0; begin + rows <= kRows; begin += rows) {
-          const auto first = all.begin() + begin * n;
-          EXPECT_EQ(apply(rig, weight, x.rows(begin, rows)),
-                    std::vector<float>(first, first + rows * n))
-              << name_of(format) << " rows " << rows << " from " << begin << ", n " << n;
+      for (const DType dtype : {DType::kF32, DType::kBF16}) {
+        const TensorView x = rig.randoms(dtype, {kRows, kColumns});
+        const std::vector<float> all = apply(rig, weight, x);
+        for (int64_t rows = 1; rows <= kRows; ++rows) {
+          for (int64_t begin = 0; begin + rows <= kRows; begin += rows) {
+            const auto first = all.begin() + begin * n;
+            EXPECT_EQ(apply(rig, weight, x.rows(begin, rows)),
+                      std::vector<float>(first, first + rows * n))
+                << name_of(format) << " rows " << rows << " from " << begin << ", n " << n;
+          }
         }
       }
     }
@@ -113,6 +116,7 @@ TEST_P(CpuLinearTest, CheckpointFormatsLeaveTheReferenceLayout) {
   EXPECT_NE(rig.weight(QuantFormat::kBF16, 40, 32).layout, kReferenceLayout);
   EXPECT_NE(rig.weight(QuantFormat::kNvfp4, 40, 32).layout, kReferenceLayout);
   EXPECT_EQ(rig.weight(QuantFormat::kFp8, 40, 32).bytes(), 64 * 32);
+  EXPECT_EQ(rig.weight(QuantFormat::kBF16, 65, 33).bytes(), 128 * 34 * 2);
   // 64 outputs of 32 columns: nibbles and a scale byte per 16 of them.
   EXPECT_EQ(rig.weight(QuantFormat::kNvfp4, 40, 32).bytes(), 64 * 16 + 64 * 2);
 }
@@ -131,11 +135,12 @@ TEST_P(CpuLinearTest, EveryFp8CodeIsRead) {
       codes[0x7f] = codes[0xff] = 0;
     }
     view.values = TensorView::dense(codes.data(), DType::kF8E4M3, {256, 1});
-    const std::vector<float> got =
-        apply(rig, rig.pack(view), rig.tensor(DType::kF32, {1, 1}, {1.0F}));
-    for (size_t i = 0; i < codes.size(); ++i) {
-      const float want = to_float(F8E4M3{codes[i]});
-      EXPECT_TRUE(got[i] == want || (std::isnan(got[i]) && std::isnan(want))) << "code " << i;
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      const std::vector<float> got = apply(rig, rig.pack(view), rig.tensor(dtype, {1, 1}, {1.0F}));
+      for (size_t i = 0; i < codes.size(); ++i) {
+        const float want = to_float(F8E4M3{codes[i]});
+        EXPECT_TRUE(got[i] == want || (std::isnan(got[i]) && std::isnan(want))) << "code " << i;
+      }
     }
   }
 }

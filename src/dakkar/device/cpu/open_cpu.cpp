@@ -17,7 +17,7 @@ namespace dak {
 namespace cpu {
 namespace {
 
-template <const PanelKernels& kKernels, void (*kReplay)(const HeadReplay&),
+template <const LinearKernels& kLinear, void (*kReplay)(const HeadReplay&),
           const KeyBlockKernels& kKeyBlocks, const RowKernels& kRows>
 KernelTable kernels_with() {
   KernelTable table = reference_kernels();
@@ -34,8 +34,8 @@ KernelTable kernels_with() {
   table.combine_experts =
       vector_kernel<CombineExpertsArgs, combine_experts<kRows>, &KernelTable::combine_experts>;
   table.causal_conv = vector_kernel<CausalConvArgs, causal_conv<kRows>, &KernelTable::causal_conv>;
-  table.linear = host_kernel<LinearArgs, linear<kKernels>>;
-  table.expert_linear = host_kernel<ExpertLinearArgs, expert_linear<kKernels>>;
+  table.linear = team_kernel<LinearArgs, linear<kLinear>>;
+  table.expert_linear = team_kernel<ExpertLinearArgs, expert_linear<kLinear>>;
   table.ssm_scan = host_kernel<SsmScanArgs, ssm_scan<kReplay>>;
   table.attention = team_kernel<AttentionArgs, attention<kKeyBlocks>>;
   return table;
@@ -92,13 +92,13 @@ class CpuBackend final : public Backend {
 
 const KernelTable& kernels_avx2() {
   static const KernelTable kTable =
-      kernels_with<kAvx2, replay_head_avx2, kKeyBlocksAvx2, kRowsAvx2>();
+      kernels_with<kLinearAvx2, replay_head_avx2, kKeyBlocksAvx2, kRowsAvx2>();
   return kTable;
 }
 
 const KernelTable& kernels_avx512() {
   static const KernelTable kTable =
-      kernels_with<kAvx512, replay_head_avx512, kKeyBlocksAvx512, kRowsAvx512>();
+      kernels_with<kLinearAvx512, replay_head_avx512, kKeyBlocksAvx512, kRowsAvx512>();
   return kTable;
 }
 
@@ -106,6 +106,8 @@ const KernelTable& kernels_avx512_bf16() {
   static const KernelTable kTable = [] {
     KernelTable table = kernels_avx512();
     table.attention = team_kernel<AttentionArgs, attention_by_dots>;
+    table.linear = team_kernel<LinearArgs, linear<kLinearAvx512Bf16>>;
+    table.expert_linear = team_kernel<ExpertLinearArgs, expert_linear<kLinearAvx512Bf16>>;
     return table;
   }();
   return kTable;
@@ -131,7 +133,7 @@ bool supports(InstructionSet set) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
     case InstructionSet::kAvx512Bf16:
       return supports(InstructionSet::kAvx512) && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512bf16");
+             __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi");
   }
   return false;
 }

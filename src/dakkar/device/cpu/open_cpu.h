@@ -11,7 +11,7 @@ namespace dak::cpu {
 enum class InstructionSet {
   kAvx2,
   kAvx512,
-  kAvx512Bf16,  ///< dot products of bf16 too
+  kAvx512Bf16,  ///< dot products of bf16 and lookups of bytes (VBMI) too
 };
 
 /// Short name in letters, digits and underscores: "avx512_bf16".

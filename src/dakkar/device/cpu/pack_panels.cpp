@@ -8,48 +8,64 @@
 namespace dak::cpu {
 namespace {
 
-/// Where output `n` of a panel of pairs goes: pair n % 16, low half first.
-constexpr int64_t kPairs = kPanel / 2;
-
 int64_t panels_of(int64_t n) {
   return (n + kPanel - 1) / kPanel;
 }
 
+int64_t pairs_of(int64_t k) {
+  return (k + 1) / 2;
+}
+
+/// Where an output lies in its panel.
+struct Lane {
+  explicit Lane(int64_t n) : panel(n / kPanel), group(n % kPanel / kGroup), index(n % kGroup) {}
+
+  int64_t panel;
+  int64_t group;
+  int64_t index;
+};
+
 Buffer pack_bf16(const QuantView& weight) {
-  const int64_t k = weight.columns;
-  Buffer buffer(panels_of(weight.rows) * k * kBf16ColumnBytes);
+  const int64_t pairs = pairs_of(weight.columns);
+  Buffer buffer(panels_of(weight.rows) * pairs * kBf16PairBytes);
   auto* packed = reinterpret_cast<uint16_t*>(buffer.data());
   const auto* values = reinterpret_cast<const uint16_t*>(weight.values.data);
   for (int64_t n = 0; n < weight.rows; ++n) {
     const uint16_t* row = values + n * weight.values.stride(0);
-    const int64_t lane = n % kPanel;
-    uint16_t* to = packed + n / kPanel * k * kPanel + lane % kPairs * 2 + lane / kPairs;
-    for (int64_t column = 0; column < k; ++column) {
-      to[column * kPanel] = row[column];
+    const Lane lane(n);
+    uint16_t* to = packed + (lane.panel * pairs * kPanel + lane.group * kGroup + lane.index) * 2;
+    for (int64_t column = 0; column < weight.columns; ++column) {
+      to[column / 2 * kPanel * 2 + column % 2] = row[column];
     }
   }
   return buffer;
 }
 
 Buffer pack_fp8(const QuantView& weight) {
-  const int64_t k = weight.columns;
-  Buffer buffer(panels_of(weight.rows) * k * kPanel);
+  const int64_t pairs = pairs_of(weight.columns);
+  Buffer buffer(panels_of(weight.rows) * pairs * kFp8PairBytes);
   for (int64_t n = 0; n < weight.rows; ++n) {
     const std::byte* row = weight.values.data + n * weight.values.stride(0);
-    std::byte* to = buffer.data() + n / kPanel * k * kPanel + n % kPanel;
-    for (int64_t column = 0; column < k; ++column) {
-      to[column * kPanel] = row[column];
+    const Lane lane(n);
+    const int64_t word = 2 * lane.index;
+    std::byte* to = buffer.data() + lane.panel * pairs * kFp8PairBytes + lane.group / 2 * 64 +
+                    word / 8 * 16 + lane.group % 2 * 8 + word % 8;
+    for (int64_t column = 0; column < weight.columns; ++column) {
+      to[column / 2 * kFp8PairBytes + column % 2] = row[column];
     }
   }
   return buffer;
 }
 
+bool is_nan(std::byte e4m3) {
+  return (e4m3 & std::byte{0x7f}) == std::byte{0x7f};
+}
+
 /// Panels decode e4m3 by arithmetic that knows no NaN.
-bool has_nan(const QuantView& weight) {
-  for (int64_t n = 0; n < weight.rows; ++n) {
-    const std::byte* row = weight.values.data + n * weight.values.stride(0);
-    const auto is_nan = [](std::byte code) { return (code & std::byte{0x7f}) == std::byte{0x7f}; };
-    if (std::any_of(row, row + weight.columns, is_nan)) {
+bool has_nan(const TensorView& codes) {
+  for (int64_t n = 0; n < codes.dim(0); ++n) {
+    const std::byte* row = codes.data + n * codes.stride(0);
+    if (std::any_of(row, row + codes.dim(1), is_nan)) {
       return true;
     }
   }
@@ -62,9 +78,9 @@ int32_t layout_of(const QuantView& weight) {
     case QuantFormat::kBF16:
       return kBf16Panels;
     case QuantFormat::kNvfp4:
-      return kNvfp4Panels;
+      return has_nan(weight.block_scales) ? kReferenceLayout : kNvfp4Panels;
     case QuantFormat::kFp8:
-      return has_nan(weight) ? kReferenceLayout : kFp8Panels;
+      return has_nan(weight.values) ? kReferenceLayout : kFp8Panels;
     case QuantFormat::kF32:
     case QuantFormat::kF16:
       break;
@@ -78,16 +94,18 @@ Buffer pack_nvfp4(const QuantView& weight) {
   for (int64_t n = 0; n < weight.rows; ++n) {
     const std::byte* codes = weight.values.data + n * weight.values.stride(0);
     const std::byte* scales = weight.block_scales.data + n * weight.block_scales.stride(0);
-    const int64_t lane = n % kPanel;
-    std::byte* panel = buffer.data() + n / kPanel * blocks * kNvfp4BlockBytes;
+    const Lane lane(n);
+    std::byte* panel = buffer.data() + lane.panel * blocks * kNvfp4BlockBytes;
     for (int64_t block = 0; block < blocks; ++block) {
       std::byte* to = panel + block * kNvfp4BlockBytes;
-      to[lane] = scales[block];
-      to += kPanel + lane % kPairs;
-      for (int64_t column = 0; column < kScaledColumns; ++column) {
-        const std::byte pair = codes[(block * kScaledColumns + column) / 2];
-        const std::byte code = column % 2 == 0 ? pair & std::byte{0xf} : pair >> 4;
-        to[column * kPairs] |= lane < kPairs ? code : code << 4;
+      to[n % kPanel] = scales[block];
+      // Nibble `group` of two words, one for each column of a pair.
+      to += kPanel + 4 * lane.index + lane.group / 2;
+      for (int64_t pair = 0; pair < kScaledPairs; ++pair) {
+        const std::byte both = codes[block * kScaledPairs + pair];
+        const auto shift = static_cast<int>(lane.group % 2 * 4);
+        to[pair * kNvfp4PairBytes] |= (both & std::byte{0xf}) << shift;
+        to[pair * kNvfp4PairBytes + 2] |= (both >> 4) << shift;
       }
     }
   }

@@ -4,9 +4,9 @@
 
 namespace dak::cpu {
 
-/// Puts a bf16, nvfp4 or fp8 weight into panels; other formats, and fp8 weights that hold a NaN,
-/// keep the reference layout. Outputs beyond N are zeros. `kF32` numerics are refused: they are
-/// defined by the reference kernels.
+/// Puts a bf16, nvfp4 or fp8 weight into panels; other formats, and weights that hold an
+/// e4m3 NaN, keep the reference layout. Outputs beyond N are zeros. `kF32` numerics are refused:
+/// they are defined by the reference kernels.
 [[nodiscard]] Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics);
 
 }  // namespace dak::cpu

@@ -1,4 +1,4 @@
-// Bytes moved: as in the AVX-512 form; a column of a panel is four vectors of eight outputs.
+// As the AVX-512 form, in strips of outputs narrow enough for sixteen registers.
 #include <immintrin.h>
 
 #include "dakkar/device/cpu/panels.h"
@@ -6,174 +6,222 @@
 namespace dak::cpu {
 namespace {
 
-constexpr int kVectors = 4;
+/// Outputs of one vector.
+constexpr int kLanes = 8;
 
-/// One column of a panel: outputs 0..7, 8..15, 16..23, 24..31.
-struct Column {
-  __m256 part[kVectors];
+/// Vectors of outputs that are multiplied together: enough sums for additions not to wait on one
+/// another, few enough to stay in registers.
+constexpr int vectors_for(int rows) {
+  return rows == 1 ? 8 : rows <= 3 ? 4 : 2;
+}
+
+template <int kRows>
+struct Sums {
+  static constexpr int kVectors = vectors_for(kRows);
+  __m256 of[kRows][kVectors];
 };
 
-/// Reads bf16 panels column by column.
-class Bf16Reader {
- public:
-  static constexpr float kUnit = 1.0F;
+__m256i load(const void* from) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+}
 
-  explicit Bf16Reader(const std::byte* panel) : panel_(panel) {}
+void store(void* to, __m256i value) {
+  _mm256_storeu_si256(static_cast<__m256i*>(to), value);
+}
 
-  static int64_t panel_bytes(int64_t k) { return k * kBf16ColumnBytes; }
-  void enter_block(int64_t /*block*/) {}
-
-  [[nodiscard]] Column column(int64_t k) const {
-    const auto* pairs = reinterpret_cast<const __m256i*>(panel_ + k * kBf16ColumnBytes);
-    const __m256i first = _mm256_loadu_si256(pairs);
-    const __m256i second = _mm256_loadu_si256(pairs + 1);
-    const __m256i high_half = _mm256_set1_epi32(-0x10000);
-    return {{_mm256_castsi256_ps(_mm256_slli_epi32(first, 16)),
-             _mm256_castsi256_ps(_mm256_slli_epi32(second, 16)),
-             _mm256_castsi256_ps(_mm256_and_si256(first, high_half)),
-             _mm256_castsi256_ps(_mm256_and_si256(second, high_half))}};
-  }
-
- private:
-  const std::byte* panel_;
+/// Pairs [begin, end) of the outputs from `output` on.
+struct Strip {
+  int64_t output = 0;
+  int64_t begin = 0;
+  int64_t end = 0;
 };
 
-/// Reads nvfp4 panels: values are looked up doubled, as small integers, and scales are halved; the
-/// product is exact in f32.
-class Nvfp4Reader {
- public:
-  static constexpr float kUnit = 1.0F;
-
-  explicit Nvfp4Reader(const std::byte* panel) : panel_(panel) {}
-
-  static int64_t panel_bytes(int64_t k) { return k / kScaledColumns * kNvfp4BlockBytes; }
-
-  void enter_block(int64_t block) {
-    block_ = panel_ + block * kNvfp4BlockBytes;
-    for (int i = 0; i < kVectors; ++i) {
-      half_scale_[i] = half_scales(block_ + 8 * i);
-    }
-  }
-
-  [[nodiscard]] Column column(int64_t k) const {
-    const std::byte* codes = block_ + kPanel + k % kScaledColumns * 16;
-    const __m128i pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
-    const __m128i doubled = _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
-    const __m128i nibble = _mm_set1_epi8(0x0f);
-    const __m128i low = _mm_shuffle_epi8(doubled, _mm_and_si128(pairs, nibble));
-    const __m128i high = _mm_shuffle_epi8(doubled, _mm_and_si128(_mm_srli_epi16(pairs, 4), nibble));
-    return {{scaled(low, 0), scaled(_mm_srli_si128(low, 8), 1), scaled(high, 2),
-             scaled(_mm_srli_si128(high, 8), 3)}};
-  }
-
- private:
-  [[nodiscard]] __m256 scaled(__m128i eight, int part) const {
-    return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight)), half_scale_[part]);
-  }
-
-  /// Eight e4m3 values, halved: their bits moved into f32's fields are the value times 2^-120.
-  static __m256 half_scales(const std::byte* from) {
-    const __m256i bytes =
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
-    const __m256i sign = _mm256_slli_epi32(_mm256_srli_epi32(bytes, 7), 31);
-    const __m256i magnitude =
-        _mm256_slli_epi32(_mm256_and_si256(bytes, _mm256_set1_epi32(0x7f)), 20);
-    return _mm256_mul_ps(_mm256_castsi256_ps(_mm256_or_si256(sign, magnitude)),
-                         _mm256_set1_ps(0x1p119F));
-  }
-
-  const std::byte* panel_;
-  const std::byte* block_ = nullptr;
-  __m256 half_scale_[kVectors];
-};
-
-/// Reads fp8 panels by way of f16, as the AVX-512 form does.
-class Fp8Reader {
- public:
-  static constexpr float kUnit = 0x1p8F;
-
-  explicit Fp8Reader(const std::byte* panel) : panel_(panel) {}
-
-  static int64_t panel_bytes(int64_t k) { return k * kPanel; }
-  void enter_block(int64_t /*block*/) {}
-
-  [[nodiscard]] Column column(int64_t k) const {
-    const auto* codes = reinterpret_cast<const __m128i*>(panel_ + k * kPanel);
-    const __m256i first = halves(_mm_loadu_si128(codes));
-    const __m256i second = halves(_mm_loadu_si128(codes + 1));
-    return {{_mm256_cvtph_ps(_mm256_castsi256_si128(first)),
-             _mm256_cvtph_ps(_mm256_extracti128_si256(first, 1)),
-             _mm256_cvtph_ps(_mm256_castsi256_si128(second)),
-             _mm256_cvtph_ps(_mm256_extracti128_si256(second, 1))}};
-  }
-
- private:
-  static __m256i halves(__m128i codes) {
-    return _mm256_and_si256(_mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), 7),
-                            _mm256_set1_epi16(-0x4080));
-  }
-
-  const std::byte* panel_;
-};
-
-/// `kRows` rows times one panel.
-template <typename Reader, int kRows>
-void multiply_rows(const PanelProduct& product, int64_t row, int64_t panel) {
-  Reader reader(product.weight + panel * Reader::panel_bytes(product.k));
-  __m256 sum[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r) {
-    for (int i = 0; i < kVectors; ++i) {
-      sum[r][i] = _mm256_setzero_ps();
-    }
-  }
-  const float* x = product.x + row * product.k;
-  for (int64_t begin = 0; begin < product.k; begin += kScaledColumns) {
-    reader.enter_block(begin / kScaledColumns);
-    const int64_t left = product.k - begin;
-    const int64_t end = begin + (left < kScaledColumns ? left : kScaledColumns);
-    for (int64_t k = begin; k < end; ++k) {
-      const Column w = reader.column(k);
+template <int kRows>
+inline void multiply_pairs(const GroupProduct& product, const Strip& strip, Sums<kRows>& sums) {
+  const __m256i high_half = _mm256_set1_epi32(-0x10000);
+  for (int64_t pair = strip.begin; pair < strip.end; ++pair) {
+    const float* x = static_cast<const float*>(product.x) + 2 * pair * kRows;
+    const uint16_t* values = product.values + (pair * kPanel + strip.output) * 2;
+    for (int v = 0; v < Sums<kRows>::kVectors; ++v) {
+      const __m256i words = load(values + v * kLanes * 2);
+      const __m256 even = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
       for (int r = 0; r < kRows; ++r) {
-        const __m256 value = _mm256_broadcast_ss(x + r * product.k + k);
-        for (int i = 0; i < kVectors; ++i) {
-          sum[r][i] = _mm256_fmadd_ps(value, w.part[i], sum[r][i]);
-        }
+        sums.of[r][v] = _mm256_fmadd_ps(_mm256_set1_ps(x[r]), even, sums.of[r][v]);
       }
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    float* y = product.y + ((row + r) * product.panels + panel) * kPanel;
-    for (int i = 0; i < kVectors; ++i) {
-      _mm256_storeu_ps(y + 8 * i, _mm256_mul_ps(sum[r][i], _mm256_set1_ps(Reader::kUnit)));
+      const __m256 odd = _mm256_castsi256_ps(_mm256_and_si256(words, high_half));
+      for (int r = 0; r < kRows; ++r) {
+        sums.of[r][v] = _mm256_fmadd_ps(_mm256_set1_ps(x[kRows + r]), odd, sums.of[r][v]);
+      }
     }
   }
 }
 
-template <typename Reader>
-void multiply_panels(const PanelProduct& product) {
-  for (int64_t panel = 0; panel < product.panels; ++panel) {
-    int64_t row = 0;
-    for (; row + 2 <= product.rows; row += 2) {
-      multiply_rows<Reader, 2>(product, row, panel);
+template <int kRows>
+void multiply_plain(const GroupProduct& product, int64_t output) {
+  Sums<kRows> sums;
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < Sums<kRows>::kVectors; ++v) {
+      sums.of[r][v] = _mm256_loadu_ps(product.sums + r * kPanel + output + v * kLanes);
     }
-    for (; row < product.rows; ++row) {
-      multiply_rows<Reader, 1>(product, row, panel);
+  }
+  multiply_pairs<kRows>(product, {.output = output, .begin = 0, .end = product.pairs}, sums);
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < Sums<kRows>::kVectors; ++v) {
+      _mm256_storeu_ps(product.sums + r * kPanel + output + v * kLanes, sums.of[r][v]);
     }
+  }
+}
+
+template <int kRows>
+void multiply_scaled(const GroupProduct& product, int64_t output) {
+  const float* scales = product.scales + output;
+  for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs, scales += kPanel) {
+    Sums<kRows> sums;
+    for (int r = 0; r < kRows; ++r) {
+      for (int v = 0; v < Sums<kRows>::kVectors; ++v) {
+        sums.of[r][v] = _mm256_setzero_ps();
+      }
+    }
+    multiply_pairs<kRows>(product, {.output = output, .begin = pair, .end = pair + kScaledPairs},
+                          sums);
+    for (int v = 0; v < Sums<kRows>::kVectors; ++v) {
+      const __m256 scale = _mm256_loadu_ps(scales + v * kLanes);
+      for (int r = 0; r < kRows; ++r) {
+        float* to = product.sums + r * kPanel + output + v * kLanes;
+        _mm256_storeu_ps(to, _mm256_fmadd_ps(sums.of[r][v], scale, _mm256_loadu_ps(to)));
+      }
+    }
+  }
+}
+
+template <int kRows>
+void multiply(const GroupProduct& product) {
+  for (int64_t output = 0; output < kPanel; output += Sums<kRows>::kVectors * kLanes) {
+    if (product.scales == nullptr) {
+      multiply_plain<kRows>(product, output);
+    } else {
+      multiply_scaled<kRows>(product, output);
+    }
+  }
+}
+
+/// 64 e4m3 codes: moved into the fields of f16 they are their values times 2^-8, subnormals too.
+void decode_scales(const std::byte* codes, float* to) {
+  for (int i = 0; i < kPanel; i += 16) {
+    const __m256i words =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i)));
+    const __m256i f16 = _mm256_and_si256(_mm256_slli_epi16(words, 7), _mm256_set1_epi16(-0x4080));
+    const __m256 unit = _mm256_set1_ps(0x1p8F);
+    const __m256 first = _mm256_cvtph_ps(_mm256_castsi256_si128(f16));
+    const __m256 second = _mm256_cvtph_ps(_mm256_extracti128_si256(f16, 1));
+    _mm256_storeu_ps(to + i, _mm256_mul_ps(first, unit));
+    _mm256_storeu_ps(to + i + kLanes, _mm256_mul_ps(second, unit));
+  }
+}
+
+/// The bytes of bf16 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives.
+__m256i e2m1_low_bytes() {
+  return _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, -0x80, -0x40, 0, 0x40, -0x80, -0x40, 0, 0,
+                                                   -0x80, -0x40, 0, 0x40, -0x80, -0x40));
+}
+__m256i e2m1_high_bytes() {
+  return _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0x3f, 0x3f, 0x3f, 0x40, 0x40, 0x40, 0x40,
+                                                   -0x80, -0x41, -0x41, -0x41, -0x40, -0x40, -0x40,
+                                                   -0x40));
+}
+
+/// Looks up the codes in the even bytes of `codes`, and stores them as words; then those in the
+/// odd bytes.
+void store_e2m1(__m256i codes, uint16_t* even, uint16_t* odd) {
+  const __m256i low = _mm256_shuffle_epi8(e2m1_low_bytes(), codes);
+  const __m256i high = _mm256_shuffle_epi8(e2m1_high_bytes(), codes);
+  const __m256i low_byte = _mm256_set1_epi16(0xff);
+  store(even, _mm256_or_si256(_mm256_slli_epi16(high, 8), _mm256_and_si256(low, low_byte)));
+  store(odd, _mm256_or_si256(_mm256_andnot_si256(low_byte, high), _mm256_srli_epi16(low, 8)));
+}
+
+void decode_nvfp4(const PackedChunk& chunk) {
+  const __m256i nibble = _mm256_set1_epi8(0x0f);
+  const std::byte* codes = chunk.codes;
+  uint16_t* to = chunk.values;
+  for (int64_t block = 0; block < chunk.pairs / kScaledPairs; ++block) {
+    decode_scales(codes, chunk.scales + block * kPanel);
+    codes += kPanel;
+    for (int64_t half = 0; half < 2 * kScaledPairs; ++half) {
+      const __m256i words = load(codes + half * 32);
+      uint16_t* at = to + half / 2 * kPanel * 2 + half % 2 * 16;
+      store_e2m1(_mm256_and_si256(words, nibble), at, at + 64);
+      store_e2m1(_mm256_and_si256(_mm256_srli_epi16(words, 4), nibble), at + 32, at + 96);
+    }
+    codes += kScaledPairs * kNvfp4PairBytes;
+    to += kScaledPairs * kPanel * 2;
   }
 }
 
 }  // namespace
 
-void multiply_bf16_avx2(const PanelProduct& product) {
-  multiply_panels<Bf16Reader>(product);
+void decode_fp8_avx2(const PackedChunk& chunk) {
+  // Below 16 the bytes of the bf16 value are looked up, subnormals among them; above, the code's
+  // fields are shifted into place and the exponent's bias is changed by 120.
+  const __m256i small_low =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, -0x80, -0x40, 0, 0x20, 0x40, 0x60, -0x80,
+                                                -0x70, -0x60, -0x50, -0x40, -0x30, -0x20, -0x10));
+  const __m256i small_high = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+      0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c));
+  const __m256i low_nibble = _mm256_set1_epi8(0x0f);
+  for (int64_t quarter = 0; quarter < 4 * chunk.pairs; ++quarter) {
+    const __m256i codes = load(chunk.codes + quarter * 32);
+    const __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi8(0x7f));
+    const __m256i large = _mm256_cmpgt_epi8(magnitude, low_nibble);
+    const __m256i top = _mm256_and_si256(_mm256_srli_epi16(magnitude, 4), low_nibble);
+    const __m256i bottom = _mm256_andnot_si256(low_nibble, _mm256_slli_epi16(magnitude, 4));
+    const __m256i low =
+        _mm256_blendv_epi8(_mm256_shuffle_epi8(small_low, magnitude), bottom, large);
+    const __m256i high = _mm256_blendv_epi8(_mm256_shuffle_epi8(small_high, magnitude),
+                                            _mm256_add_epi8(top, _mm256_set1_epi8(0x3c)), large);
+    const __m256i sign = _mm256_and_si256(codes, _mm256_set1_epi8(-0x80));
+    uint16_t* to = chunk.values + quarter / 2 * 64 + quarter % 2 * 16;
+    store(to, _mm256_unpacklo_epi8(low, _mm256_or_si256(high, sign)));
+    store(to + 32, _mm256_unpackhi_epi8(low, _mm256_or_si256(high, sign)));
+  }
 }
 
-void multiply_nvfp4_avx2(const PanelProduct& product) {
-  multiply_panels<Nvfp4Reader>(product);
+void round_to_e4m3_avx2(float* values, int64_t count, float scale) {
+  const __m256i all_but_sign = _mm256_set1_epi32(0x7fffffff);
+  const __m256 smallest_normal = _mm256_set1_ps(0x1p-6F);
+  const __m256 largest = _mm256_set1_ps(448.0F);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    // The last vector may end behind the values: lanes that are masked off are not touched.
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const int64_t left = count - i;
+    const __m256i mask = _mm256_cmpgt_epi32(
+        _mm256_set1_epi32(left < kLanes ? static_cast<int>(left) : kLanes), lane);
+    const __m256 value = _mm256_div_ps(_mm256_maskload_ps(values + i, mask), _mm256_set1_ps(scale));
+    const __m256 magnitude = _mm256_and_ps(value, _mm256_castsi256_ps(all_but_sign));
+    const __m256i bits = _mm256_castps_si256(magnitude);
+    // Half a unit of the fourth mantissa bit, and ties go to the even one.
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 20), _mm256_set1_epi32(1));
+    const __m256i up = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7ffff)));
+    const __m256 normal = _mm256_castsi256_ps(_mm256_and_si256(up, _mm256_set1_epi32(-0x100000)));
+    // Multiples of 2^-9 below.
+    const __m256 small =
+        _mm256_mul_ps(_mm256_round_ps(_mm256_mul_ps(magnitude, _mm256_set1_ps(0x1p9F)),
+                                      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+                      _mm256_set1_ps(0x1p-9F));
+    __m256 rounded =
+        _mm256_blendv_ps(normal, small, _mm256_cmp_ps(magnitude, smallest_normal, _CMP_LT_OQ));
+    rounded = _mm256_blendv_ps(rounded, largest, _mm256_cmp_ps(magnitude, largest, _CMP_GE_OQ));
+    rounded = _mm256_blendv_ps(rounded, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fc00000)),
+                               _mm256_cmp_ps(value, value, _CMP_UNORD_Q));
+    const __m256 sign = _mm256_andnot_ps(_mm256_castsi256_ps(all_but_sign), value);
+    _mm256_maskstore_ps(values + i, mask, _mm256_or_ps(rounded, sign));
+  }
 }
 
-void multiply_fp8_avx2(const PanelProduct& product) {
-  multiply_panels<Fp8Reader>(product);
-}
+const PanelKernels kPanelsAvx2 = {
+    .form = InputForm::kF32Columns,
+    .decode_nvfp4 = decode_nvfp4,
+    .decode_fp8 = decode_fp8_avx2,
+    .multiply = {multiply<1>, multiply<2>, multiply<3>, multiply<4>, multiply<5>, multiply<6>}};
 
 }  // namespace dak::cpu
