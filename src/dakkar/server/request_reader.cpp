@@ -18,6 +18,10 @@ namespace {
 /// Beside a header, what may stand in one piece: the line before a chunk with its extensions.
 constexpr int64_t kLongestChunkLine = int64_t{128} << 10;
 
+/// What a chunked body ends with is no shorter. Beast asserts that it sees that much at once, and
+/// a client could send less.
+constexpr std::string_view kShortestEnd = "0\r\n\r\n";
+
 }  // namespace
 
 struct RequestReader::Parser {
@@ -43,6 +47,9 @@ size_t RequestReader::put(std::string_view bytes) {
   while (taken < bytes.size() && state_ == before &&
          (state_ == State::kHeader || state_ == State::kBody)) {
     const std::string_view rest = bytes.substr(taken);
+    if (state_ == State::kBody && parser_->beast.chunked() && rest.size() < kShortestEnd.size()) {
+      break;
+    }
     boost::system::error_code error;
     taken += parser_->beast.put({rest.data(), rest.size()}, error);
     // Beast counts the first line or not, depending on how the bytes came.

@@ -47,10 +47,24 @@ TEST(RequestReaderTest, TheFirstLineCountsAsHeader) {
   EXPECT_EQ(status_of("GET /" + path + path), 431);
 }
 
+TEST(RequestReaderTest, AChunkedBodyMayComeByteByByte) {
+  for (const std::string body : {"0\r\n\r\n", "1;a=b\r\n+\r\n0\r\nx: y\r\n\r\n"}) {
+    RequestReader reader(kLimits);
+    std::string held = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+    held.erase(0, reader.put(held));
+    for (const char byte : body) {
+      held += byte;
+      held.erase(0, reader.put(held));
+    }
+    EXPECT_EQ(reader.state(), State::kDone) << body;
+    EXPECT_EQ(held, "");
+  }
+}
+
 TEST(RequestReaderTest, BodiesOverTheLimitAndBadFramesAreRefused) {
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\ncontent-length: 11\r\n\r\n"), 413);
-  EXPECT_EQ(status_of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nb\r\n"), 413);
-  EXPECT_EQ(status_of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nx\r\n"), 400);
+  EXPECT_EQ(status_of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nb\r\nbody"), 413);
+  EXPECT_EQ(status_of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nx\r\nbody"), 400);
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"), 400);
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n"),
             400);
