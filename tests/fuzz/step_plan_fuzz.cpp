@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                             .page_bytes = 4096,
                                             .state_layers = 2,
                                             .state_layer_bytes = 1024,
+                                            .carry_layer_bytes = 2048,
                                             .vocab = 100},
                                   .list_entries = 16};
   const auto plan = dak::decode_plan(std::as_bytes(std::span(data, size)), limits);

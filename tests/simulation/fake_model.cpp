@@ -82,21 +82,38 @@ class FakeSequence final {
     return hash_of(tokens_, 0);
   }
 
+  /// A block's two ends, in the slot or in the carry.
+  struct Block {
+    std::byte* begin;
+    std::byte* end;
+  };
+  [[nodiscard]] Block slot_block(int64_t layer) const {
+    std::byte* begin = batch_.arena + batch_.state_offsets[b_ * config_.state_layers + layer];
+    return {.begin = begin, .end = begin + config_.state_layer_bytes - sizeof(BlockState)};
+  }
+  [[nodiscard]] Block carry_block(int64_t layer) const {
+    std::byte* begin = batch_.arena + batch_.carry.offsets[b_ * config_.state_layers + layer];
+    return {.begin = begin, .end = begin + config_.carry_layer_bytes - sizeof(BlockState)};
+  }
+
   uint64_t advance_block(int64_t layer, TokenId id) const {
-    std::byte* block = batch_.arena + batch_.state_offsets[b_ * config_.state_layers + layer];
-    std::byte* end = block + config_.state_layer_bytes - sizeof(BlockState);
+    const CarryUse use = batch_.carry.use == nullptr ? CarryUse::kNone : batch_.carry.use[b_];
+    const bool first = position_ == batch_.table.position[b_];
+    const bool carried = first ? reads_carry(use) : writes_carry(use);
+    const Block from = carried ? carry_block(layer) : slot_block(layer);
+    const Block to = writes_carry(use) ? carry_block(layer) : slot_block(layer);
     BlockState state;
     BlockState copy;
-    std::memcpy(&state, block, sizeof(state));
-    std::memcpy(&copy, end, sizeof(copy));
+    std::memcpy(&state, from.begin, sizeof(state));
+    std::memcpy(&copy, from.end, sizeof(copy));
     if (position_ == 0) {
       state = {.position = 0, .hash = kStart + static_cast<uint64_t>(layer)};
     } else if (state.position != position_ || copy.hash != state.hash) {
       state.hash = kPoison;
     }
     state = {.position = position_ + 1, .hash = mix(state.hash, static_cast<uint64_t>(id))};
-    std::memcpy(block, &state, sizeof(state));
-    std::memcpy(end, &state, sizeof(state));
+    std::memcpy(to.begin, &state, sizeof(state));
+    std::memcpy(to.end, &state, sizeof(state));
     return state.hash;
   }
 
@@ -115,6 +132,7 @@ class FakeModel final : public Model {
               .page_bytes = config.page_bytes,
               .state_layers = config.state_layers,
               .state_layer_bytes = config.state_layer_bytes,
+              .carry_layer_bytes = config.carry_layer_bytes,
               .vocab = config.vocab} {}
 
   const CacheSpec& cache_spec() const override { return spec_; }

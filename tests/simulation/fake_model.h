@@ -17,6 +17,7 @@ struct FakeModelConfig {
   int64_t page_bytes = int64_t{700} << 10;  ///< two pages in an extent of 2 MiB
   int64_t state_layers = 3;
   int64_t state_layer_bytes = int64_t{500} << 10;  ///< four blocks in an extent
+  int64_t carry_layer_bytes = 0;  ///< not 0: prefills in several steps carry their state
   /// A row with this id moves its slot's position off by one; -1: none does.
   TokenId derailing_id = -1;
   /// A row with this id makes the rank fail with an exception; -1: none does.

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "dakkar/device/row_access.h"
+
 namespace dak {
 namespace {
 
@@ -80,7 +82,10 @@ std::vector<LayerState> read_states(const StateSnapshot& snapshot, const MambaDi
   for (int64_t at = 0; at < std::ssize(snapshot.blocks); at += layout.bytes) {
     const std::byte* block = snapshot.blocks.data() + at;
     LayerState& layer = layers.emplace_back();
-    layer.ssm = floats_at(block + layout.ssm, dims.inner() * dims.state);
+    layer.ssm.resize(static_cast<size_t>(dims.inner() * dims.state));
+    if (snapshot.base > 0) {
+      load_floats(block + layout.ssm, dims.stored, layer.ssm);
+    }
     layer.conv = floats_at(block + layout.conv, dims.window * dims.channels());
     for (int64_t p = snapshot.base; p < snapshot.position; ++p) {
       const int64_t row = p % dims.ring;

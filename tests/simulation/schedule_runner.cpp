@@ -116,7 +116,7 @@ ScheduleRunner::ScheduleRunner(Parts parts)
   const CacheSpec& spec = executor_->cache_spec();
   const int64_t seqs = parts_.max_num_seqs;
   const int64_t tokens = parts_.max_step_tokens + seqs + kMaxListEntries;
-  arena_bytes_ = CachePool::bytes_for(spec, seqs * pages_of_longest(), seqs);
+  arena_bytes_ = CachePool::bytes_for(spec, seqs * pages_of_longest(), seqs, seqs);
   const Status status =
       executor_->prepare({.limits = {.tokens = tokens,
                                      .sequences = seqs,
@@ -139,10 +139,12 @@ int64_t ScheduleRunner::pages_of_longest() const {
 ScheduleRun ScheduleRunner::run(const std::vector<TimedRequest>& requests,
                                 const Variation& variation) {
   const int64_t seqs = or_most(variation.max_num_seqs, parts_.max_num_seqs);
-  const int64_t wanted = CachePool::bytes_for(cache_spec(), variation.pages, 1);
+  const int64_t carries = or_most(variation.carries, seqs);
+  const int64_t wanted = CachePool::bytes_for(cache_spec(), variation.pages, 1, 1);
   CachePool pool({.spec = cache_spec(),
                   .arena_bytes = variation.pages > 0 ? wanted : arena_bytes_,
                   .slots = seqs,
+                  .carries = carries,
                   .placement_seed = variation.placement_seed});
   Scheduler scheduler(
       {.tp = parts_.load_args.tp,

@@ -23,7 +23,8 @@ struct TimedRequest {
 
 /// How a schedule is run. Zeros: as large as the runner allows.
 struct Variation {
-  int64_t pages = 0;  ///< the pool has room for that many pages beside one state
+  int64_t pages = 0;    ///< the pool has room for that many pages beside one state
+  int64_t carries = 0;  ///< of a model that has them; 0: one for each sequence
   int64_t max_num_seqs = 0;
   int64_t max_step_tokens = 0;
   int64_t forecast_tokens = 256;

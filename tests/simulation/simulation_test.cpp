@@ -11,6 +11,8 @@ namespace dak {
 namespace {
 
 constexpr int64_t kVocab = 64;
+/// Of a model that carries: three blocks, all of a carry, in an extent.
+constexpr int64_t kCarryBytes = int64_t{650} << 10;
 
 /// Draws schedules, limits and cuts from a seed.
 class Dice final {
@@ -59,6 +61,7 @@ class Dice final {
     Variation variation;
     variation.pages = between(6, 9);
     variation.max_num_seqs = between(1, 8);
+    variation.carries = between(1, 3);
     variation.max_step_tokens = between(1, 600);
     variation.forecast_tokens = between(1, 16);
     variation.placement_seed = one_in(2) ? random_() | 1U : 0;
@@ -99,7 +102,8 @@ class SimulationTest : public testing::TestWithParam<uint64_t> {};
 TEST_P(SimulationTest, EveryRequestGetsTheTokensItGetsAlone) {
   Dice dice(GetParam());
   const std::unique_ptr<Backend> backend = open_reference().value();
-  ScheduleRunner runner({.load = fake_loader({.vocab = kVocab}),
+  const int64_t carry_bytes = dice.one_in(2) ? kCarryBytes : 0;
+  ScheduleRunner runner({.load = fake_loader({.vocab = kVocab, .carry_layer_bytes = carry_bytes}),
                          .load_args = {.backend = backend.get(), .tp = dice.one_in(4) ? 2 : 1}});
   int64_t preemptions = 0;
   for (int round = 0; round < 3; ++round) {
@@ -120,20 +124,22 @@ INSTANTIATE_TEST_SUITE_P(Seeds, SimulationTest, testing::Range<uint64_t>(1, 25))
 
 TEST(SimulationReachTest, TheSeedsForcePreemptionsAndCancels) {
   const std::unique_ptr<Backend> backend = open_reference().value();
-  ScheduleRunner runner(
-      {.load = fake_loader({.vocab = kVocab}), .load_args = {.backend = backend.get()}});
-  int64_t preemptions = 0;
-  int64_t cancelled = 0;
-  for (uint64_t seed = 1; seed < 10; ++seed) {
-    Dice dice(seed);
-    const ScheduleRun run = runner.run(dice.schedule(12), dice.variation());
-    preemptions += run.preemptions;
-    cancelled += std::count_if(run.requests.begin(), run.requests.end(), [](const auto& request) {
-      return request.finish == FinishReason::kAbort;
-    });
+  for (const int64_t carry_bytes : {int64_t{0}, kCarryBytes}) {
+    ScheduleRunner runner({.load = fake_loader({.vocab = kVocab, .carry_layer_bytes = carry_bytes}),
+                           .load_args = {.backend = backend.get()}});
+    int64_t preemptions = 0;
+    int64_t cancelled = 0;
+    for (uint64_t seed = 1; seed < 16; ++seed) {
+      Dice dice(seed);
+      const ScheduleRun run = runner.run(dice.schedule(12), dice.variation());
+      preemptions += run.preemptions;
+      cancelled += std::count_if(run.requests.begin(), run.requests.end(), [](const auto& request) {
+        return request.finish == FinishReason::kAbort;
+      });
+    }
+    EXPECT_GT(preemptions, 5) << carry_bytes;
+    EXPECT_GT(cancelled, 5) << carry_bytes;
   }
-  EXPECT_GT(preemptions, 5);
-  EXPECT_GT(cancelled, 5);
 }
 
 TEST(SimulationReachTest, ALostTokenChangesWhatFollows) {

@@ -88,6 +88,11 @@ void add_model(CLI::App& app, ModelOptions& options) {
                  "'dummy' makes up the weights of any family member from its config.json")
       ->check(CLI::IsMember({"auto", "safetensors", "dummy"}))
       ->capture_default_str();
+  app.add_option("--mamba-ssm-cache-dtype", options.ssm_cache_dtype,
+                 "How Mamba states are kept: float32 (auto), or float16, half the bytes, rounded "
+                 "stochastically")
+      ->check(CLI::IsMember({"auto", "float32", "float16"}))
+      ->capture_default_str();
   app.add_option("--tp,--tensor-parallel-size", options.tp, "Ranks that share every layer")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();

@@ -142,7 +142,7 @@ void print_pattern(const ModelConfig& config) {
   }
 }
 
-void print_memory(const ModelFolder& folder) {
+void print_memory(const ModelFolder& folder, DType stored) {
   const ModelConfig& config = folder.config;
   const DType kv = folder.quant.fp8_kv_cache ? DType::kF8E4M3 : DType::kBF16;
   int64_t page = 0;
@@ -150,13 +150,14 @@ void print_memory(const ModelFolder& folder) {
     page += std::count(layers.begin(), layers.end(), LayerKind::kAttention) *
             attention_page_bytes(config, kv);
   }
-  const int64_t block = config.count(LayerKind::kMamba) > 0
-                            ? mamba_state_layout(mamba_dims(config, DType::kBF16, 0)).bytes
-                            : 0;
+  MambaDims dims = mamba_dims(config, DType::kBF16, 0);
+  dims.stored = stored;
+  const int64_t block = config.count(LayerKind::kMamba) > 0 ? mamba_state_layout(dims).bytes : 0;
   const int64_t state = block * config.count(LayerKind::kMamba);
   fmt::print("\n  memory of one request, besides the weights\n");
-  fmt::print("  {:<26} {:>12}   ({} Mamba layers of {})\n", "state, whatever its length",
-             human_bytes(state), config.count(LayerKind::kMamba), human_bytes(block));
+  fmt::print("  {:<26} {:>12}   ({} Mamba layers of {}, {})\n", "state, whatever its length",
+             human_bytes(state), config.count(LayerKind::kMamba), human_bytes(block),
+             name_of(stored));
   fmt::print("  {:<26} {:>12}   ({} KV)\n", "KV cache per 1,000 tokens",
              human_bytes(page * 1000 / kKvPageTokens), kv == DType::kBF16 ? "bf16" : "fp8");
   const std::set<int64_t> lengths = {std::min<int64_t>(8192, config.max_positions),
@@ -236,7 +237,7 @@ Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*op
     fmt::print("\n  no weights here: formats are what the config announces\n");
   }
   print_table(tally(specs, folder->config, source));
-  print_memory(*folder);
+  print_memory(*folder, dtype_of(state_storage(options.model)));
   if (options.tensors) {
     print_tensors(specs, source);
   }

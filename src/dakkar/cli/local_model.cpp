@@ -74,7 +74,14 @@ EngineConfig engine_config(const ModelOptions& options) {
   limits.max_step_tokens = options.max_step_tokens;
   limits.cache_bytes = static_cast<int64_t>(options.cache_gib * 1024.0 * 1024.0 * 1024.0);
   limits.numerics = options.numerics == "f32" ? Numerics::kF32 : Numerics::kShipped;
+  limits.state = state_storage(options);
   return limits;
+}
+
+StateStorage state_storage(const ModelOptions& options) {
+  return options.ssm_cache_dtype == "float16"   ? StateStorage::kF16
+         : options.ssm_cache_dtype == "float32" ? StateStorage::kF32
+                                                : StateStorage::kAuto;
 }
 
 LocalModel::LocalModel(ModelFolder folder, std::unique_ptr<Backend> backend)

@@ -74,4 +74,7 @@ class LocalModel final {
 /// The limits that a command line sets.
 [[nodiscard]] EngineConfig engine_config(const ModelOptions& options);
 
+/// How the options have states kept.
+[[nodiscard]] StateStorage state_storage(const ModelOptions& options);
+
 }  // namespace dak

@@ -42,6 +42,7 @@ Result<int> run_logits_command(const LogitsOptions& options, const BackendOpener
   args.load.backend = backend->get();
   args.load.numerics = options.model.numerics == "f32" ? Numerics::kF32 : Numerics::kShipped;
   args.load.tp = options.model.tp;
+  args.load.state = state_storage(options.model);
   args.ids = std::move(*ids);
   args.cuts = equal_cuts(tokens, options.chunk > 0 ? options.chunk : tokens);
   args.mtp = options.mtp ? MtpLogits::kYes : MtpLogits::kNo;

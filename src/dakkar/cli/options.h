@@ -14,8 +14,9 @@ struct ModelOptions {
   std::string model;            ///< a folder or a hub id
   std::string device = "auto";  ///< auto, cpu, reference, cuda
   std::string kernels;          ///< "reference": plain loops on whatever device; else the device's
-  std::string numerics = "shipped";  ///< shipped or f32
-  std::string load_format = "auto";  ///< auto or dummy
+  std::string numerics = "shipped";      ///< shipped or f32
+  std::string load_format = "auto";      ///< auto or dummy
+  std::string ssm_cache_dtype = "auto";  ///< auto, float32 or float16
   int tp = 1;
   int64_t max_model_len = 0;
   int64_t max_num_seqs = 0;

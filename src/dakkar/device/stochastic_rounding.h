@@ -19,6 +19,9 @@ namespace dak {
 /// the format drops, and saturating at 65504. All 32 bits of `random` should be random.
 [[nodiscard]] F16 round_stochastic(float value, uint32_t random);
 
+/// The server's constant: states stored by one server mean the same to the next.
+inline constexpr uint64_t kRoundingSeed = 0x44616b6b61723136U;
+
 /// Names a row of a stored SSM state among all rows that a server ever stores: the same on every
 /// rank and for every request (decision 11).
 struct RoundedRow {

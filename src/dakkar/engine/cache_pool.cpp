@@ -64,13 +64,38 @@ void StateRef::give_back() {
   }
 }
 
+CarryRef::CarryRef(CarryRef&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), offsets_(std::move(other.offsets_)) {}
+
+CarryRef& CarryRef::operator=(CarryRef&& other) noexcept {
+  if (this != &other) {
+    give_back();
+    pool_ = std::exchange(other.pool_, nullptr);
+    offsets_ = std::move(other.offsets_);
+  }
+  return *this;
+}
+
+CarryRef::~CarryRef() {
+  give_back();
+}
+
+void CarryRef::give_back() {
+  if (pool_ != nullptr) {
+    pool_->give_carry(offsets_);
+    pool_ = nullptr;
+  }
+}
+
 CachePool::CachePool(const CachePoolConfig& config)
     : spec_(config.spec),
       slots_(config.slots),
+      carry_limit_(config.carries),
       extent_bytes_(extent_bytes(config.spec)),
       extent_count_(config.arena_bytes / extent_bytes_),
       pages_(size_class(config.spec.page_bytes, extent_bytes_)),
       blocks_(size_class(config.spec.state_layer_bytes, extent_bytes_)),
+      carries_(size_class(config.spec.carry_layer_bytes, extent_bytes_)),
       places_(static_cast<size_t>(extent_count_)),
       scatter_(config.placement_seed != 0),
       random_(config.placement_seed) {
@@ -85,20 +110,24 @@ CachePool::CachePool(const CachePoolConfig& config)
 
 CachePool::~CachePool() {
   retired_.clear();
-  check(pages_.used == 0 && used_slots() == 0, "a cache handle outlives its pool");
+  check(pages_.used == 0 && used_slots() == 0 && carries_.used == 0,
+        "a cache handle outlives its pool");
 }
 
 int64_t CachePool::extent_bytes(const CacheSpec& spec) {
-  const int64_t largest = std::max({spec.page_bytes, spec.state_layer_bytes, int64_t{1}});
+  const int64_t largest =
+      std::max({spec.page_bytes, spec.state_layer_bytes, spec.carry_layer_bytes, int64_t{1}});
   return ceil_div(largest, kExtentUnit) * kExtentUnit;
 }
 
-int64_t CachePool::bytes_for(const CacheSpec& spec, int64_t pages, int64_t slots) {
+int64_t CachePool::bytes_for(const CacheSpec& spec, int64_t pages, int64_t slots, int64_t carries) {
   const int64_t extent = extent_bytes(spec);
   const int64_t page_extents = extents_for(size_class(spec.page_bytes, extent), pages, 0);
   const int64_t block_extents =
       extents_for(size_class(spec.state_layer_bytes, extent), slots * spec.state_layers, 0);
-  return (page_extents + block_extents) * extent;
+  const int64_t carry_extents =
+      extents_for(size_class(spec.carry_layer_bytes, extent), carries * spec.state_layers, 0);
+  return (page_extents + block_extents + carry_extents) * extent;
 }
 
 int64_t CachePool::pages_for(const CacheSpec& spec, int64_t tokens) {
@@ -119,14 +148,18 @@ int64_t CachePool::extents_for(const SizeClass& cls, int64_t count, int64_t free
   return ceil_div(count - free, cls.per_extent);
 }
 
-bool CachePool::can_take(int64_t pages, int64_t slots) const {
-  const int64_t extents = extents_for(pages_, pages, pages_.free_in_partial) +
-                          extents_for(blocks_, slots * spec_.state_layers, blocks_.free_in_partial);
-  return slots <= std::ssize(free_slots_) && extents <= std::ssize(free_extents_);
+bool CachePool::can_take(int64_t pages, int64_t slots, int64_t carries) const {
+  const int64_t extents =
+      extents_for(pages_, pages, pages_.free_in_partial) +
+      extents_for(blocks_, slots * spec_.state_layers, blocks_.free_in_partial) +
+      extents_for(carries_, carries * spec_.state_layers, carries_.free_in_partial);
+  return slots <= std::ssize(free_slots_) && carries <= carry_limit_ - used_carries() &&
+         extents <= std::ssize(free_extents_);
 }
 
-bool CachePool::could_ever_take(int64_t pages, int64_t slots) const {
-  return slots <= slots_ && bytes_for(spec_, pages, slots) <= extent_count_ * extent_bytes_;
+bool CachePool::could_ever_take(int64_t pages, int64_t slots, int64_t carries) const {
+  return slots <= slots_ && carries <= carry_limit_ &&
+         bytes_for(spec_, pages, slots, carries) <= extent_count_ * extent_bytes_;
 }
 
 std::optional<PageRef> CachePool::take_page() {
@@ -153,10 +186,26 @@ std::optional<StateRef> CachePool::take_state() {
   return StateRef(this, slot, std::move(offsets));
 }
 
+std::optional<CarryRef> CachePool::take_carry() {
+  check(carries_.bytes > 0, "a model whose slots need no carry asks for one");
+  if (!can_take(0, 0, 1)) {
+    return std::nullopt;
+  }
+  std::vector<int64_t> offsets;
+  for (int64_t i = 0; i < spec_.state_layers; ++i) {
+    offsets.push_back(take(carries_));
+  }
+  return CarryRef(this, std::move(offsets));
+}
+
 void CachePool::retire(std::vector<PageRef> pages, std::optional<StateRef> state, uint64_t step) {
   if (!pages.empty() || state.has_value()) {
-    retired_.push_back({step, std::move(pages), std::move(state)});
+    retired_.push_back({step, std::move(pages), std::move(state), std::nullopt});
   }
+}
+
+void CachePool::retire(CarryRef carry, uint64_t step) {
+  retired_.push_back({step, {}, std::nullopt, std::move(carry)});
 }
 
 void CachePool::reclaim(uint64_t completed) {
@@ -236,6 +285,12 @@ void CachePool::give_state(int32_t slot, const std::vector<int64_t>& offsets) {
     give(blocks_, offset);
   }
   free_slots_.push_back(slot);
+}
+
+void CachePool::give_carry(const std::vector<int64_t>& offsets) {
+  for (const int64_t offset : offsets) {
+    give(carries_, offset);
+  }
 }
 
 }  // namespace dak

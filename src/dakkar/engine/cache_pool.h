@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -59,20 +60,44 @@ class StateRef final {
   std::vector<int64_t> offsets_;
 };
 
+/// Holds one carry of the pool, a block per state layer, and gives it back when it dies. Moves,
+/// never copies.
+class CarryRef final {
+ public:
+  CarryRef(CarryRef&& other) noexcept;
+  CarryRef& operator=(CarryRef&& other) noexcept;
+  CarryRef(const CarryRef&) = delete;
+  CarryRef& operator=(const CarryRef&) = delete;
+  ~CarryRef();
+
+  /// Bytes into every rank's arena, one block per state layer, in no order.
+  [[nodiscard]] const std::vector<int64_t>& offsets() const { return offsets_; }
+
+ private:
+  friend class CachePool;
+  CarryRef(CachePool* pool, std::vector<int64_t> offsets)
+      : pool_(pool), offsets_(std::move(offsets)) {}
+  void give_back();
+
+  CachePool* pool_ = nullptr;
+  std::vector<int64_t> offsets_;
+};
+
 /// Sizes of a pool.
 struct CachePoolConfig {
   CacheSpec spec;
   int64_t arena_bytes = 0;      ///< of one rank; the part beyond whole extents stays unused
   int64_t slots = 0;            ///< most sequences that hold state at a time
+  int64_t carries = 0;          ///< most carries at a time
   uint64_t placement_seed = 0;  ///< tests: not 0 scatters pages, blocks and slots
 };
 
-/// Places KV pages and state blocks in one arena that has the same layout on every rank.
+/// Places KV pages, state blocks and carries in one arena that has the same layout on every rank.
 ///
 /// Computes offsets only; the ranks own the memory. The arena is cut into extents of 2 MiB (more,
-/// in steps of 2 MiB, if one page or block is larger). An extent holds either pages or blocks and
-/// is free for both again when its last one is given back. The pool outlives its handles; one
-/// thread uses it.
+/// in steps of 2 MiB, if one page or block is larger). An extent holds things of one kind and is
+/// free for all again when its last one is given back. The pool outlives its handles; one thread
+/// uses it.
 class CachePool final {
  public:
   explicit CachePool(const CachePoolConfig& config);
@@ -82,22 +107,26 @@ class CachePool final {
 
   /// Bytes of one extent.
   [[nodiscard]] static int64_t extent_bytes(const CacheSpec& spec);
-  /// Arena bytes that hold `pages` pages and `slots` slots together.
-  [[nodiscard]] static int64_t bytes_for(const CacheSpec& spec, int64_t pages, int64_t slots);
+  /// Arena bytes that hold `pages` pages, `slots` slots and `carries` carries together.
+  [[nodiscard]] static int64_t bytes_for(const CacheSpec& spec, int64_t pages, int64_t slots,
+                                         int64_t carries = 0);
   /// Pages that `tokens` tokens of one sequence take; 0 for a model without attention.
   [[nodiscard]] static int64_t pages_for(const CacheSpec& spec, int64_t tokens);
 
-  /// Whether `pages` pages and `slots` slots could be taken now, one after another, in any order.
-  [[nodiscard]] bool can_take(int64_t pages, int64_t slots) const;
+  /// Whether so many pages, slots and carries could be taken now, one after another, in any order.
+  [[nodiscard]] bool can_take(int64_t pages, int64_t slots, int64_t carries = 0) const;
   /// As above for a pool in which nothing is taken.
-  [[nodiscard]] bool could_ever_take(int64_t pages, int64_t slots) const;
+  [[nodiscard]] bool could_ever_take(int64_t pages, int64_t slots, int64_t carries = 0) const;
   /// A page, or nothing when `can_take(1, 0)` is false.
   [[nodiscard]] std::optional<PageRef> take_page();
   /// A slot with a block per layer, or nothing when `can_take(0, 1)` is false.
   [[nodiscard]] std::optional<StateRef> take_state();
+  /// A carry, or nothing when `can_take(0, 0, 1)` is false. Only where the spec has carries.
+  [[nodiscard]] std::optional<CarryRef> take_carry();
 
   /// Keeps handles that step `step` may still write until `reclaim(step)`.
   void retire(std::vector<PageRef> pages, std::optional<StateRef> state, uint64_t step);
+  void retire(CarryRef carry, uint64_t step);
   /// Gives back what was retired with a step up to `completed`.
   void reclaim(uint64_t completed);
   /// Whether something waits to be reclaimed.
@@ -110,12 +139,14 @@ class CachePool final {
   /// Pages and slots held by handles, retired ones included.
   [[nodiscard]] int64_t used_pages() const { return pages_.used; }
   [[nodiscard]] int64_t used_slots() const { return slots_ - std::ssize(free_slots_); }
+  [[nodiscard]] int64_t used_carries() const { return carries_.used / carry_blocks(); }
   [[nodiscard]] int64_t slots() const { return slots_; }
   [[nodiscard]] const CacheSpec& spec() const { return spec_; }
 
  private:
   friend class PageRef;
   friend class StateRef;
+  friend class CarryRef;
 
   /// Objects of one size and the extents that hold some of them.
   struct SizeClass {
@@ -129,6 +160,7 @@ class CachePool final {
     uint64_t step;
     std::vector<PageRef> pages;
     std::optional<StateRef> state;
+    std::optional<CarryRef> carry;
   };
 
   [[nodiscard]] static SizeClass size_class(int64_t bytes, int64_t extent);
@@ -138,14 +170,18 @@ class CachePool final {
   void give(SizeClass& cls, int64_t offset);
   void give_page(int64_t offset) { give(pages_, offset); }
   void give_state(int32_t slot, const std::vector<int64_t>& offsets);
+  void give_carry(const std::vector<int64_t>& offsets);
+  [[nodiscard]] int64_t carry_blocks() const { return std::max<int64_t>(1, spec_.state_layers); }
   [[nodiscard]] size_t pick(size_t count, size_t otherwise);
 
   const CacheSpec spec_;
   const int64_t slots_;
+  const int64_t carry_limit_;
   const int64_t extent_bytes_;
   const int64_t extent_count_;
   SizeClass pages_;
   SizeClass blocks_;
+  SizeClass carries_;
   std::vector<std::vector<int32_t>> places_;  ///< per extent: free places
   std::vector<int64_t> free_extents_;
   std::vector<int32_t> free_slots_;

@@ -13,17 +13,18 @@ namespace {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-/// Two pages or four blocks in an extent of 2 MiB.
+/// Two pages, four blocks of a slot or two of a carry in an extent of 2 MiB.
 CacheSpec small_spec() {
   return {.page_tokens = 128,
           .page_bytes = 700 << 10,
           .state_layers = 3,
           .state_layer_bytes = 500 << 10,
+          .carry_layer_bytes = 900 << 10,
           .vocab = 64};
 }
 
 CachePoolConfig pool_of(int64_t extents, int64_t slots) {
-  return {.spec = small_spec(), .arena_bytes = extents * 2 * kMiB, .slots = slots};
+  return {.spec = small_spec(), .arena_bytes = extents * 2 * kMiB, .slots = slots, .carries = 2};
 }
 
 TEST(CachePoolTest, PageReturnsWhenItsHolderDies) {
@@ -101,21 +102,37 @@ TEST(CachePoolTest, RetiredHandlesStayTakenUntilTheirStepIsDone) {
   EXPECT_FALSE(pool.retiring());
 }
 
-TEST(CachePoolTest, BytesForIsWhatAPoolOfThatSizeHolds) {
-  const int64_t bytes = CachePool::bytes_for(small_spec(), 5, 3);
-  const CachePool exact({.spec = small_spec(), .arena_bytes = bytes, .slots = 3});
-  EXPECT_TRUE(exact.could_ever_take(5, 3));
-  const CachePool smaller({.spec = small_spec(), .arena_bytes = bytes - 1, .slots = 3});
-  EXPECT_FALSE(smaller.could_ever_take(5, 3));
+TEST(CachePoolTest, ARetiredCarryStaysTakenUntilItsStepIsDone) {
+  CachePool pool(pool_of(4, 4));
+  pool.retire(pool.take_carry().value(), 7);
+  const CarryRef other = pool.take_carry().value();
+  EXPECT_FALSE(pool.can_take(0, 0, 1)) << "two carries are all there are, room or not";
+  pool.reclaim(6);
+  EXPECT_EQ(pool.used_carries(), 2);
+  pool.reclaim(7);
+  EXPECT_EQ(pool.used_carries(), 1);
+  EXPECT_TRUE(pool.can_take(0, 0, 1));
 }
 
-/// A random mix of pages and states, held and dropped in any order.
+TEST(CachePoolTest, BytesForIsWhatAPoolOfThatSizeHolds) {
+  const int64_t bytes = CachePool::bytes_for(small_spec(), 5, 3, 1);
+  CachePoolConfig config = pool_of(0, 3);
+  config.arena_bytes = bytes;
+  const CachePool exact(config);
+  EXPECT_TRUE(exact.could_ever_take(5, 3, 1));
+  EXPECT_FALSE(exact.could_ever_take(5, 3, 2));
+  config.arena_bytes = bytes - 1;
+  const CachePool smaller(config);
+  EXPECT_FALSE(smaller.could_ever_take(5, 3, 1));
+}
+
+/// A random mix of pages, states and carries, held and dropped in any order.
 class PoolChurn final {
  public:
   PoolChurn(CachePool& pool, uint64_t seed) : pool_(pool), random_(seed) {}
 
   void turn() {
-    switch (random_() % 4) {
+    switch (random_() % 6) {
       case 0:
         take_page();
         return;
@@ -124,6 +141,12 @@ class PoolChurn final {
         return;
       case 2:
         drop(pages_);
+        return;
+      case 3:
+        take_carry();
+        return;
+      case 4:
+        drop(carries_);
         return;
       default:
         drop(states_);
@@ -142,19 +165,30 @@ class PoolChurn final {
         all.emplace_back(offset, offset + pool_.spec().state_layer_bytes);
       }
     }
+    for (const CarryRef& carry : carries_) {
+      for (const int64_t offset : carry.offsets()) {
+        all.emplace_back(offset, offset + pool_.spec().carry_layer_bytes);
+      }
+    }
     std::sort(all.begin(), all.end());
     return all;
   }
 
-  /// Takes as many pages and slots as the pool said it could give.
-  [[nodiscard]] bool can_really_take(int64_t pages, int64_t slots) {
+  /// Takes as many pages, slots and carries as the pool said it could give.
+  [[nodiscard]] bool can_really_take(int64_t pages, int64_t slots, int64_t carries) {
     std::vector<PageRef> taken_pages;
     std::vector<StateRef> taken_states;
+    std::vector<CarryRef> taken_carries;
     bool all = true;
-    for (int64_t i = 0; i < std::max(pages, slots); ++i) {
+    for (int64_t i = 0; i < std::max({pages, slots, carries}); ++i) {
       std::optional<PageRef> page = i < pages ? pool_.take_page() : std::nullopt;
       std::optional<StateRef> state = i < slots ? pool_.take_state() : std::nullopt;
-      all = all && page.has_value() == (i < pages) && state.has_value() == (i < slots);
+      std::optional<CarryRef> carry = i < carries ? pool_.take_carry() : std::nullopt;
+      all = all && page.has_value() == (i < pages) && state.has_value() == (i < slots) &&
+            carry.has_value() == (i < carries);
+      if (carry) {
+        taken_carries.push_back(std::move(*carry));
+      }
       if (page) {
         taken_pages.push_back(std::move(*page));
       }
@@ -169,6 +203,11 @@ class PoolChurn final {
   void take_page() {
     if (auto page = pool_.take_page()) {
       pages_.push_back(std::move(*page));
+    }
+  }
+  void take_carry() {
+    if (auto carry = pool_.take_carry()) {
+      carries_.push_back(std::move(*carry));
     }
   }
   void take_state() {
@@ -188,6 +227,7 @@ class PoolChurn final {
   std::mt19937_64 random_;
   std::vector<PageRef> pages_;
   std::vector<StateRef> states_;
+  std::vector<CarryRef> carries_;
 };
 
 class CachePoolChurnTest : public testing::TestWithParam<uint64_t> {};
@@ -207,8 +247,9 @@ TEST_P(CachePoolChurnTest, PlacesNeverOverlapAndAnswersAreExact) {
     ASSERT_TRUE(ranges.empty() || ranges.back().second <= config.arena_bytes);
     const auto pages = static_cast<int64_t>(random() % 13);
     const auto slots = static_cast<int64_t>(random() % 6);
-    ASSERT_EQ(churn.can_really_take(pages, slots), pool.can_take(pages, slots))
-        << pages << " pages, " << slots << " slots in turn " << i;
+    const auto carries = static_cast<int64_t>(random() % 4);
+    ASSERT_EQ(churn.can_really_take(pages, slots, carries), pool.can_take(pages, slots, carries))
+        << pages << " pages, " << slots << " slots, " << carries << " carries in turn " << i;
     ASSERT_EQ(pool.can_take(pool.free_pages() + 1, 0), false);
     ASSERT_EQ(pool.can_take(0, pool.free_slots()), true);
   }

@@ -159,6 +159,7 @@ EngineLoop::Parts loop_parts(const EngineParts& parts, const EngineConfig& limit
   loop.pool = {.spec = memory.limits.cache,
                .arena_bytes = memory.limits.arena_bytes,
                .slots = memory.limits.slots,
+               .carries = memory.carries,
                .placement_seed = limits.placement_seed};
   loop.scheduler = {.tp = limits.tp,
                     .max_model_len = limits.max_model_len,
@@ -184,7 +185,8 @@ Result<std::unique_ptr<Engine>> start_engine(const EngineParts& parts) {
                                                  .weights = parts.weights,
                                                  .backend = parts.backend,
                                                  .numerics = limits->numerics,
-                                                 .tp = limits->tp}});
+                                                 .tp = limits->tp,
+                                                 .state = limits->state}});
   if (!executor.has_value()) {
     return fail(std::move(executor.error()));
   }

@@ -33,6 +33,7 @@ struct EngineConfig {
   double stall_seconds = 10.0;  ///< a step or loop standing longer means the engine is dead
   SchedulingPolicy policy = SchedulingPolicy::kFifo;
   Numerics numerics = Numerics::kShipped;
+  StateStorage state = StateStorage::kAuto;
   int64_t forecast_tokens = 256;  ///< output that admission reserves, if max_tokens is not lower
   uint64_t placement_seed = 0;    ///< tests: not 0 scatters pages, state blocks and slots
 };

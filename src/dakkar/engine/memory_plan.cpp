@@ -22,9 +22,18 @@ std::string gib(int64_t bytes) {
   return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / static_cast<double>(1 << 30));
 }
 
+/// Each of two steps under way may end one long prompt and begin the next, which makes three; one
+/// more lets a more urgent prompt begin before them without pushing one out.
+constexpr int64_t kMostCarries = 4;
+
+int64_t carries_for(const CacheSpec& spec, int64_t sequences) {
+  return spec.has_carry() ? std::min(sequences, kMostCarries) : 0;
+}
+
 int64_t cache_needed(const MemoryQuestion& question, int64_t tokens, int64_t sequences) {
   return CachePool::bytes_for(question.spec,
-                              sequences * CachePool::pages_for(question.spec, tokens), sequences);
+                              sequences * CachePool::pages_for(question.spec, tokens), sequences,
+                              carries_for(question.spec, sequences));
 }
 
 int64_t bytes_per_rank(const MemoryQuestion& question) {
@@ -38,6 +47,7 @@ MemoryPlan plan_for(const MemoryQuestion& question, int64_t sequences) {
   const int64_t wanted =
       question.max_step_tokens > 0 ? question.max_step_tokens : kDefaultStepTokens;
   plan.max_num_seqs = sequences;
+  plan.carries = carries_for(question.spec, sequences);
   plan.max_step_tokens = std::max(wanted, sequences + kChunkTokens);
   plan.limits = {.tokens = plan.max_step_tokens,
                  .sequences = sequences,

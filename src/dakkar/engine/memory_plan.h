@@ -27,6 +27,7 @@ struct MemoryQuestion {
 struct MemoryPlan {
   int64_t max_num_seqs = 0;
   int64_t max_step_tokens = 0;
+  int64_t carries = 0;  ///< what the cache holds of them beside all slots
   int64_t workspace_bytes = 0;
   int64_t arrays_bytes = 0;  ///< step inputs, token histories
   PlanLimits limits;         ///< its `arena_bytes` are the cache

@@ -45,6 +45,20 @@ TEST(MemoryPlanTest, TakesNoMoreThanItsSequencesCanUse) {
   EXPECT_EQ(plan.limits.arena_bytes, CachePool::bytes_for(question.spec, 64, 2));
 }
 
+TEST(MemoryPlanTest, ReservesCarriesForPromptsThatMayOverlap) {
+  MemoryQuestion question = test_question();
+  question.spec.carry_layer_bytes = 2 * kMiB;
+  question.max_num_seqs = 8;
+  const MemoryPlan plan = plan_memory(question).value();
+  EXPECT_EQ(plan.carries, 4);
+  question.max_num_seqs = 1;
+  const MemoryPlan one = plan_memory(question).value();
+  EXPECT_EQ(one.carries, 1);
+  EXPECT_EQ(one.limits.arena_bytes, CachePool::bytes_for(question.spec, 32, 1, 1));
+  question.spec.carry_layer_bytes = 0;
+  EXPECT_EQ(plan_memory(question).value().carries, 0);
+}
+
 TEST(MemoryPlanTest, ChoosesFewerSequencesWhenMemoryIsShort) {
   MemoryQuestion question = test_question();
   const int64_t many = plan_memory(question).value().max_num_seqs;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "dakkar/base/check.h"
+
 namespace dak {
 namespace {
 
@@ -52,6 +54,24 @@ void append_places(GroupPlan& group, Sequence& sequence, SequencePlan& plan) {
   }
 }
 
+/// Says where the step finds and leaves the state of a prefill that takes several.
+void append_carry(GroupPlan& group, Sequence& sequence, SequencePlan& plan) {
+  const bool ends = sequence.position + plan.rows == sequence.prefill_end;
+  if (!sequence.carry.has_value()) {
+    return;
+  }
+  if (sequence.carry_sent) {
+    plan.carry = ends ? CarryUse::kRead : CarryUse::kReadWrite;
+    return;
+  }
+  check(!ends, "a prefill of one step holds a carry");
+  const std::vector<int64_t>& offsets = sequence.carry->offsets();
+  plan.carry = CarryUse::kWrite;
+  plan.carry_offsets = static_cast<int32_t>(offsets.size());
+  group.carry_offsets.insert(group.carry_offsets.end(), offsets.begin(), offsets.end());
+  sequence.carry_sent = true;
+}
+
 }  // namespace
 
 void append_sequence(GroupPlan& group, Sequence& sequence, int64_t rows) {
@@ -64,6 +84,7 @@ void append_sequence(GroupPlan& group, Sequence& sequence, int64_t rows) {
   if (sequence.prefilling()) {
     const auto begin = sequence.tokens.begin() + sequence.position;
     group.ids.insert(group.ids.end(), begin, begin + rows);
+    append_carry(group, sequence, plan);
     plan.draw = sequence.position + rows == sequence.prefill_end ? Draw::kYes : Draw::kNo;
   } else {
     ++group.decodes;

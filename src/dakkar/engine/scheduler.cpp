@@ -99,7 +99,7 @@ void Scheduler::plan_running(Draft& draft) {
       continue;
     }
     if (sequence->prefilling()) {
-      plan_prefill(*sequence, draft);
+      plan_prefill(*sequence, prefill_rows(*sequence, sequence->prefill_end, draft.room), draft);
     } else if (hold_pages(*sequence, sequence->position + 1)) {
       draft.decodes.emplace_back(sequence, 1);
     } else {
@@ -108,17 +108,20 @@ void Scheduler::plan_running(Draft& draft) {
   }
 }
 
-void Scheduler::plan_prefill(Sequence& sequence, Draft& draft) {
-  const int64_t rows = config_.cut({.handle = sequence.handle,
-                                    .position = sequence.position,
-                                    .end = sequence.prefill_end,
-                                    .room = draft.room});
-  check(rows >= 0 && rows <= std::min(draft.room, sequence.prefill_end - sequence.position),
+int64_t Scheduler::prefill_rows(const Sequence& sequence, int64_t end, int64_t room) const {
+  const int64_t rows = config_.cut(
+      {.handle = sequence.handle, .position = sequence.position, .end = end, .room = room});
+  check(rows >= 0 && rows <= std::min(room, end - sequence.position),
         "a cut rule gives more tokens than there is room for");
+  return rows;
+}
+
+void Scheduler::plan_prefill(Sequence& sequence, int64_t rows, Draft& draft) {
   if (rows == 0) {
     return;
   }
-  if (!hold_pages(sequence, sequence.position + rows)) {
+  const bool ends = sequence.position + rows == sequence.prefill_end;
+  if (!hold_pages(sequence, sequence.position + rows) || (!ends && !hold_carry(sequence))) {
     draft.short_of_memory = true;
     return;
   }
@@ -141,14 +144,15 @@ bool Scheduler::try_admit(Sequence& sequence, Draft& draft) {
     return false;
   }
   const int64_t known = std::ssize(sequence.tokens);
+  const int64_t rows = prefill_rows(sequence, known, draft.room);
   int64_t pages = CachePool::pages_for(
       pool_.spec(), std::min(sequence.longest(), known + config_.forecast_tokens));
+  int64_t carries = pool_.spec().has_carry() && rows < known ? 1 : 0;
   for (const Sequence* other : running_) {
     pages += promised_pages(*other);
+    carries += promised_carries(*other);
   }
-  const int64_t rows =
-      config_.cut({.handle = sequence.handle, .position = 0, .end = known, .room = draft.room});
-  if (rows == 0 || !pool_.can_take(pages, 1)) {
+  if (rows == 0 || !pool_.can_take(pages, 1, carries)) {
     return false;
   }
   std::optional<StateRef> state = pool_.take_state();
@@ -157,7 +161,7 @@ bool Scheduler::try_admit(Sequence& sequence, Draft& draft) {
   running_.insert(&sequence);
   counts_.admitted += sequence.starts == 0 ? 1 : 0;
   sequence.start(std::move(*state));
-  plan_prefill(sequence, draft);
+  plan_prefill(sequence, rows, draft);
   return true;
 }
 
@@ -167,6 +171,12 @@ int64_t Scheduler::promised_pages(const Sequence& sequence) const {
   const int64_t tokens = std::max(forecast, sequence.position + 1);
   return std::max<int64_t>(0,
                            CachePool::pages_for(pool_.spec(), tokens) - std::ssize(sequence.pages));
+}
+
+int64_t Scheduler::promised_carries(const Sequence& sequence) const {
+  // One without rows so far may still turn out to need several steps.
+  const bool may_need = sequence.prefilling() && !sequence.carry.has_value();
+  return pool_.spec().has_carry() && may_need ? 1 : 0;
 }
 
 bool Scheduler::hold_pages(Sequence& sequence, int64_t tokens) {
@@ -187,9 +197,33 @@ bool Scheduler::hold_pages(Sequence& sequence, int64_t tokens) {
   return true;
 }
 
+bool Scheduler::hold_carry(Sequence& sequence) {
+  if (!pool_.spec().has_carry() || sequence.carry.has_value()) {
+    return true;
+  }
+  while (!pool_.can_take(0, 0, 1)) {
+    Sequence* victim = pool_.retiring() ? nullptr : worst_carrying_after(sequence);
+    if (victim == nullptr) {
+      return false;
+    }
+    preempt(*victim);
+  }
+  sequence.carry = pool_.take_carry();
+  return true;
+}
+
 Sequence* Scheduler::worst_after(const Sequence& sequence) const {
   Sequence* worst = running_.empty() ? nullptr : *running_.rbegin();
   return worst != nullptr && sequence.before(*worst) ? worst : nullptr;
+}
+
+Sequence* Scheduler::worst_carrying_after(const Sequence& sequence) const {
+  for (auto other = running_.rbegin(); other != running_.rend(); ++other) {
+    if ((*other)->carry.has_value() && sequence.before(**other)) {
+      return *other;
+    }
+  }
+  return worst_after(sequence);
 }
 
 void Scheduler::preempt(Sequence& sequence) {
@@ -205,8 +239,16 @@ void Scheduler::release(Sequence& sequence) {
   waiting_.erase(&sequence);
   pool_.retire(std::exchange(sequence.pages, {}), std::exchange(sequence.state, std::nullopt),
                last_step_);
+  release_carry(sequence);
   if (launched_.empty()) {
     pool_.reclaim(last_step_);
+  }
+}
+
+void Scheduler::release_carry(Sequence& sequence) {
+  if (sequence.carry.has_value()) {
+    pool_.retire(std::move(*sequence.carry), last_step_);
+    sequence.carry.reset();
   }
 }
 
@@ -221,6 +263,10 @@ StepPlan Scheduler::launch(const Draft& draft) {
     for (const auto& [sequence, count] : *rows) {
       counts_.prompt_tokens += sequence->prefilling() ? count : 0;
       append_sequence(group, *sequence, count);
+      if (!sequence->prefilling()) {
+        // This step is the last that reads it.
+        release_carry(*sequence);
+      }
       launched.rows.push_back({sequence->handle, group.sequences.back().draw});
     }
   }
@@ -289,6 +335,7 @@ SchedulerCounts Scheduler::counts() const {
 
 void Scheduler::check_invariants() const {
   int64_t pages = 0;
+  int64_t carries = 0;
   for (const auto& [handle, sequence] : sequences_) {
     const bool runs = sequence->running();
     check(running_.contains(sequence.get()) == runs && waiting_.contains(sequence.get()) != runs,
@@ -300,9 +347,14 @@ void Scheduler::check_invariants() const {
     check(sequence->drawn <= sequence->stop.limit(), "a sequence drew more than its limit");
     check(sequence->in_flight <= steps_in_flight(), "a sequence awaits steps that are done");
     pages += std::ssize(sequence->pages);
+    const bool carries_state =
+        pool_.spec().has_carry() && sequence->prefilling() && sequence->position > 0;
+    check(sequence->carry.has_value() == carries_state, "a carry is missing or left behind");
+    carries += sequence->carry.has_value() ? 1 : 0;
   }
   check(pages <= pool_.used_pages(), "more pages are held than taken");
   check(pool_.retiring() || pages == pool_.used_pages(), "pages are lost");
+  check(pool_.retiring() || carries == pool_.used_carries(), "carries are lost");
   check(pool_.retiring() || std::ssize(running_) == pool_.used_slots(), "slots are lost");
   check(!pool_.retiring() || !launched_.empty(), "memory waits for steps that are done");
 }

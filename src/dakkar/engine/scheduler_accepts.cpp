@@ -78,7 +78,8 @@ Status Scheduler::accepts(const GenerationRequest& request) const {
                               prompt, config_.max_model_len),
                   "prompt");
   }
-  if (!pool_.could_ever_take(CachePool::pages_for(pool_.spec(), prompt + limit), 1)) {
+  const int64_t carries = pool_.spec().has_carry() ? 1 : 0;
+  if (!pool_.could_ever_take(CachePool::pages_for(pool_.spec(), prompt + limit), 1, carries)) {
     return refuse(fmt::format("{} tokens of prompt and answer do not fit the cache, even alone",
                               prompt + limit),
                   "max_tokens");

@@ -15,6 +15,7 @@ void Sequence::start(StateRef held) {
   position = 0;
   drawn = output_tokens();
   pages_sent = 0;
+  carry_sent = false;
   ++starts;
 }
 

@@ -32,6 +32,8 @@ struct Sequence {
   int64_t pages_sent = 0;   ///< entries of `pages` that the ranks have in their tables
   std::vector<PageRef> pages;
   std::optional<StateRef> state;  ///< held from admission to the end or to a preemption
+  std::optional<CarryRef> carry;  ///< held between the steps of a prefill that takes several
+  bool carry_sent = false;        ///< whether a launched step has left the state there
 
   [[nodiscard]] int64_t output_tokens() const { return std::ssize(tokens) - prompt_tokens; }
   [[nodiscard]] bool running() const { return state.has_value(); }

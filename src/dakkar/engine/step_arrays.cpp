@@ -31,6 +31,10 @@ StepArrays::Arrays StepArrays::carve(Workspace& space, const PlanLimits& limits)
   a.counts = space.take(DType::kI32, {kCounts});
   a.page_table = space.take(DType::kI64, {b, std::max<int64_t>(1, limits.max_pages)});
   a.state_offsets = space.take(DType::kI64, {b, std::max<int64_t>(1, limits.cache.state_layers)});
+  if (limits.cache.has_carry()) {
+    a.carry_offsets = space.take(DType::kI64, {b, limits.cache.state_layers});
+    a.carry_use = take_structs(space, b, sizeof(CarryUse));
+  }
   a.logit_rows = space.take(DType::kI32, {b});
   a.drawing = space.take(DType::kI32, {b});
   a.rows = take_structs(space, b, sizeof(SamplingRow));
@@ -89,6 +93,24 @@ Status StepArrays::learn_places(const GroupPlan& group) {
   return {};
 }
 
+Status StepArrays::learn_carries(const GroupPlan& group) {
+  auto offset = group.carry_offsets.begin();
+  for (const SequencePlan& sequence : group.sequences) {
+    SlotPlaces& places = places_[static_cast<size_t>(sequence.slot)];
+    const bool carried = places.carried && sequence.position > 0;
+    if (reads_carry(sequence.carry) != carried) {
+      return fail(ErrorCode::kInternal,
+                  "step plan: a sequence looks for its state where its last step did not leave it");
+    }
+    if (sequence.carry_offsets > 0) {
+      places.carry_offsets.assign(offset, offset + sequence.carry_offsets);
+      offset += sequence.carry_offsets;
+    }
+    places.carried = writes_carry(sequence.carry);
+  }
+  return {};
+}
+
 void StepArrays::stage(const GroupPlan& group) {
   staging_ = Staging{};
   int32_t row = 0;
@@ -98,6 +120,7 @@ void StepArrays::stage(const GroupPlan& group) {
     staging_.position.push_back(sequence.position);
     staging_.slot.push_back(sequence.slot);
     staging_.rows.push_back(sequence.sampling);
+    staging_.carry_use.push_back(sequence.carry);
     row += sequence.rows;
     if (sequence.draws()) {
       staging_.logit_rows.push_back(row - 1);
@@ -129,11 +152,18 @@ void StepArrays::copy_places(Stream& stream) {
       stream.copy(arrays_.state_offsets.rows(row, 1).data, places.state_offsets.data(),
                   std::ssize(places.state_offsets) * kEntry);
     }
+    if (staging_.carry_use[b] != CarryUse::kNone) {
+      stream.copy(arrays_.carry_offsets.rows(row, 1).data, places.carry_offsets.data(),
+                  std::ssize(places.carry_offsets) * kEntry);
+    }
   }
 }
 
 Status StepArrays::upload(Stream& stream, const GroupPlan& group) {
   if (Status status = learn_places(group); !status.has_value()) {
+    return status;
+  }
+  if (Status status = learn_carries(group); !status.has_value()) {
     return status;
   }
   stage(group);
@@ -148,6 +178,9 @@ Status StepArrays::upload(Stream& stream, const GroupPlan& group) {
   copy_in(stream, arrays_.bias_ids, group.bias_ids);
   copy_in(stream, arrays_.bias_values, group.bias_values);
   copy_in(stream, arrays_.stop_ids, group.stop_ids);
+  if (limits_.cache.has_carry()) {
+    copy_in(stream, arrays_.carry_use, staging_.carry_use);
+  }
   copy_places(stream);
   return {};
 }
@@ -192,6 +225,10 @@ StepBatch StepArrays::batch(std::byte* arena) const {
   batch.page_table = arrays_.page_table.as<int64_t>();
   batch.max_pages = arrays_.page_table.dim(1);
   batch.state_offsets = arrays_.state_offsets.as<int64_t>();
+  if (limits_.cache.has_carry()) {
+    batch.carry = {.offsets = arrays_.carry_offsets.as<int64_t>(),
+                   .use = reinterpret_cast<const CarryUse*>(arrays_.carry_use.data)};
+  }
   batch.logit_rows = arrays_.logit_rows.rows(0, logits);
   batch.logit_count = count(kDraws, logits);
   return batch;

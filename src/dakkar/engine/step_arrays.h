@@ -15,7 +15,7 @@ namespace dak {
 /// One rank's device arrays for the inputs and results of steps: allocated once, rewritten each
 /// step.
 ///
-/// Keeps, on the host, what plans send only once: each slot's page table and state offsets.
+/// Keeps, on the host, what plans send only once: each slot's page table, state and carry offsets.
 class StepArrays final {
  public:
   /// Device bytes that `create` takes.
@@ -24,7 +24,8 @@ class StepArrays final {
   static Result<StepArrays> create(const Backend& backend, const PlanLimits& limits);
 
   /// Enqueues the copies that put `group` into the arrays; `group` must live until the stream is
-  /// synchronised. Errors: a sequence runs past the pages that its slot was given.
+  /// synchronised. Errors: a sequence runs past the pages that its slot was given, or looks for its
+  /// state where its last step did not leave it.
   [[nodiscard]] Status upload(Stream& stream, const GroupPlan& group);
   /// Waits for the stream and gives the results of the uploaded step.
   [[nodiscard]] StepResult download(Stream& stream);
@@ -46,6 +47,8 @@ class StepArrays final {
     TensorView counts;         ///< i32 [4]: tokens, sequences, decodes, draws
     TensorView page_table;     ///< i64 [B, max_pages]
     TensorView state_offsets;  ///< i64 [B, layers]
+    TensorView carry_offsets;  ///< i64 [B, layers]; absent without carries
+    TensorView carry_use;      ///< CarryUse [B]; absent without carries
     TensorView logit_rows;     ///< i32 [S]
     TensorView drawing;        ///< i32 [S] index of the sequence
     TensorView rows;           ///< SamplingRow [B]
@@ -60,6 +63,8 @@ class StepArrays final {
   struct SlotPlaces {
     std::vector<int64_t> pages;
     std::vector<int64_t> state_offsets;
+    std::vector<int64_t> carry_offsets;
+    bool carried = false;  ///< its last step left the state in the carry
   };
   /// Host side of the arrays that are put together from a plan.
   struct Staging {
@@ -70,11 +75,13 @@ class StepArrays final {
     std::vector<int32_t> logit_rows;
     std::vector<int32_t> drawing;
     std::vector<SamplingRow> rows;
+    std::vector<CarryUse> carry_use;
   };
 
   explicit StepArrays(const PlanLimits& limits) : limits_(limits) {}
   [[nodiscard]] static Arrays carve(Workspace& space, const PlanLimits& limits);
   [[nodiscard]] Status learn_places(const GroupPlan& group);
+  [[nodiscard]] Status learn_carries(const GroupPlan& group);
   void stage(const GroupPlan& group);
   void copy_places(Stream& stream);
   [[nodiscard]] SequenceTable table() const;

@@ -10,11 +10,11 @@
 namespace dak {
 namespace {
 
-constexpr uint32_t kMagic = 0x314B4144;  // "DAK1"
+constexpr uint32_t kMagic = 0x324B4144;  // "DAK2"
 constexpr int32_t kMaxGrid = 4096;
 
 // Bytes that one sequence takes at least, so that counts are checked before memory is taken.
-constexpr int64_t kSequenceBytes = 33 + 15 * 4 + 8;
+constexpr int64_t kSequenceBytes = 41 + 15 * 4 + 8;
 
 class Writer final {
  public:
@@ -136,11 +136,14 @@ void put_group(Writer& out, const GroupPlan& group) {
     out.put(sequence.pages_from);
     out.put(sequence.pages_added);
     out.put(sequence.offsets);
+    out.put(sequence.carry);
+    out.put(sequence.carry_offsets);
     put_sampling(out, sequence.sampling);
   }
   out.put_list(group.ids);
   out.put_list(group.pages);
   out.put_list(group.state_offsets);
+  out.put_list(group.carry_offsets);
   out.put_list(group.bias_ids);
   out.put_list(group.bias_values);
   out.put_list(group.stop_ids);
@@ -156,6 +159,8 @@ SequencePlan get_sequence(Reader& in) {
   sequence.pages_from = in.get<int32_t>();
   sequence.pages_added = in.get<int32_t>();
   sequence.offsets = in.get<int32_t>();
+  sequence.carry = in.get<CarryUse>();
+  sequence.carry_offsets = in.get<int32_t>();
   sequence.sampling = get_sampling(in);
   return sequence;
 }
@@ -173,6 +178,7 @@ GroupPlan get_group(Reader& in) {
   group.ids = in.get_list<TokenId>();
   group.pages = in.get_list<int64_t>();
   group.state_offsets = in.get_list<int64_t>();
+  group.carry_offsets = in.get_list<int64_t>();
   group.bias_ids = in.get_list<TokenId>();
   group.bias_values = in.get_list<float>();
   group.stop_ids = in.get_list<TokenId>();

@@ -8,6 +8,7 @@
 #include "dakkar/base/error.h"
 #include "dakkar/base/token_id.h"
 #include "dakkar/device/ops_sampling.h"
+#include "dakkar/device/sequence_table.h"
 #include "dakkar/model/cache_spec.h"
 
 namespace dak {
@@ -25,7 +26,9 @@ struct SequencePlan {
   int32_t pages_from = 0;   ///< entry of its page table that the first added page fills
   int32_t pages_added = 0;  ///< 0 when its table stays as it is
   int32_t offsets = 0;      ///< state offsets given: all layers at position 0, else none
-  SamplingRow sampling;     ///< list ranges index `GroupPlan::bias_ids` and `stop_ids`
+  CarryUse carry = CarryUse::kNone;
+  int32_t carry_offsets = 0;  ///< carry offsets given: all layers with kWrite, else none
+  SamplingRow sampling;       ///< list ranges index `GroupPlan::bias_ids` and `stop_ids`
 
   [[nodiscard]] bool draws() const { return draw == Draw::kYes; }
 };
@@ -37,6 +40,7 @@ struct GroupPlan {
   std::vector<TokenId> ids;            ///< rows of all sequences; -1: the slot's last token
   std::vector<int64_t> pages;          ///< added pages, bytes into the arena
   std::vector<int64_t> state_offsets;  ///< of sequences at position 0, bytes into the arena
+  std::vector<int64_t> carry_offsets;  ///< of sequences that begin to carry, bytes into the arena
   std::vector<TokenId> bias_ids;
   std::vector<float> bias_values;
   std::vector<TokenId> stop_ids;

@@ -33,6 +33,20 @@ bool is_sampling_sane(const SamplingRow& row, const GroupPlan& group) {
          is_list_range(row.stop_begin, row.stop_end, group.stop_ids.size());
 }
 
+/// Whether what a sequence does with its carry, which may be any number, is possible.
+bool is_carry_sane(const SequencePlan& s, const PlanLimits& limits) {
+  switch (s.carry) {
+    case CarryUse::kNone:
+      return s.carry_offsets == 0;
+    case CarryUse::kWrite:
+      return limits.cache.has_carry() && s.carry_offsets == limits.cache.state_layers;
+    case CarryUse::kRead:
+    case CarryUse::kReadWrite:
+      return limits.cache.has_carry() && s.carry_offsets == 0 && s.position > 0;
+  }
+  return false;
+}
+
 Status check_sequence(const GroupPlan& group, size_t index, const PlanLimits& limits) {
   const SequencePlan& s = group.sequences[index];
   if (!in_range(s.slot, 0, limits.slots)) {
@@ -56,6 +70,9 @@ Status check_sequence(const GroupPlan& group, size_t index, const PlanLimits& li
   if (s.offsets != (s.position == 0 ? limits.cache.state_layers : 0)) {
     return refuse(index, "gives the wrong number of state offsets");
   }
+  if (!is_carry_sane(s, limits) || (decodes && s.carry != CarryUse::kNone)) {
+    return refuse(index, "has an impossible carry");
+  }
   if (!is_sampling_sane(s.sampling, group)) {
     return refuse(index, "has impossible sampling values");
   }
@@ -66,13 +83,16 @@ Status check_totals(const GroupPlan& group) {
   int64_t rows = 0;
   int64_t pages = 0;
   int64_t offsets = 0;
+  int64_t carry_offsets = 0;
   for (const SequencePlan& s : group.sequences) {
     rows += s.rows;
     pages += s.pages_added;
     offsets += s.offsets;
+    carry_offsets += s.carry_offsets;
   }
   if (rows != std::ssize(group.ids) || pages != std::ssize(group.pages) ||
       offsets != std::ssize(group.state_offsets) ||
+      carry_offsets != std::ssize(group.carry_offsets) ||
       group.bias_ids.size() != group.bias_values.size()) {
     return fail(ErrorCode::kInternal, "step plan: lists and counts differ");
   }
@@ -86,11 +106,15 @@ Status check_values(const GroupPlan& group, const PlanLimits& limits) {
   const auto is_block = [&](int64_t at) {
     return in_range(at, 0, limits.arena_bytes - limits.cache.state_layer_bytes + 1);
   };
+  const auto is_carry = [&](int64_t at) {
+    return in_range(at, 0, limits.arena_bytes - limits.cache.carry_layer_bytes + 1);
+  };
   const auto is_id = [&](TokenId id) { return in_range(id, 0, limits.cache.vocab); };
   const auto is_input = [&](TokenId id) { return in_range(id, -1, limits.cache.vocab); };
   const auto is_finite = [](float value) { return std::isfinite(value); };
   if (!std::all_of(group.pages.begin(), group.pages.end(), is_page) ||
-      !std::all_of(group.state_offsets.begin(), group.state_offsets.end(), is_block)) {
+      !std::all_of(group.state_offsets.begin(), group.state_offsets.end(), is_block) ||
+      !std::all_of(group.carry_offsets.begin(), group.carry_offsets.end(), is_carry)) {
     return fail(ErrorCode::kInternal, "step plan: an offset lies outside of the arena");
   }
   if (!std::all_of(group.ids.begin(), group.ids.end(), is_input) ||

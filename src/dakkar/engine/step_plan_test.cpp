@@ -18,6 +18,7 @@ PlanLimits test_limits() {
                     .page_bytes = 4096,
                     .state_layers = 2,
                     .state_layer_bytes = 1024,
+                    .carry_layer_bytes = 2048,
                     .vocab = 100},
           .list_entries = 16};
 }
@@ -37,12 +38,15 @@ StepPlan test_plan() {
   prefilling.rows = 3;
   prefilling.pages_added = 1;
   prefilling.offsets = 2;
+  prefilling.carry = CarryUse::kWrite;
+  prefilling.carry_offsets = 2;
   GroupPlan group;
   group.decodes = 1;
   group.sequences = {decoding, prefilling};
   group.ids = {-1, 4, 5, 6};
   group.pages = {4096};
   group.state_offsets = {0, 1024};
+  group.carry_offsets = {8192, 10240};
   group.bias_ids = {3};
   group.bias_values = {-1.5F};
   group.stop_ids = {9};
@@ -66,6 +70,8 @@ TEST(StepPlanTest, SurvivesItsEncoding) {
   EXPECT_EQ(decoded->step, 12U);
   EXPECT_EQ(decoded->groups[0].sequences[0].sampling.seed, 77U);
   EXPECT_EQ(decoded->groups[0].state_offsets[1], 1024);
+  EXPECT_EQ(decoded->groups[0].sequences[1].carry, CarryUse::kWrite);
+  EXPECT_EQ(decoded->groups[0].carry_offsets[1], 10240);
   EXPECT_TRUE(decoded->groups[1].sequences.empty());
 }
 
@@ -74,6 +80,12 @@ TEST(StepPlanTest, RefusesEveryTruncation) {
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(decode_plan(std::span(bytes).first(size), test_limits()).has_value()) << size;
   }
+}
+
+TEST(StepPlanTest, RefusesCarriesWhereSlotsNeedNone) {
+  PlanLimits limits = test_limits();
+  limits.cache.carry_layer_bytes = 0;
+  EXPECT_FALSE(decode_plan(encode_plan(test_plan()), limits).has_value());
 }
 
 TEST(StepPlanTest, RefusesTrailingBytes) {
@@ -132,6 +144,21 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"TooManyPages", [](GroupPlan& g) { g.pages.push_back(0); }, "differ"},
         Damage{"PageOutside", [](GroupPlan& g) { g.pages[0] = (1 << 20) - 4095; }, "arena"},
         Damage{"StateOutside", [](GroupPlan& g) { g.state_offsets[0] = -256; }, "arena"},
+        Damage{"CarryOutside", [](GroupPlan& g) { g.carry_offsets[1] = (1 << 20) - 2047; },
+               "arena"},
+        Damage{"CarryOfADecode", [](GroupPlan& g) { g.sequences[0].carry = CarryUse::kRead; },
+               "carry"},
+        Damage{"CarryReadAtTheStart",
+               [](GroupPlan& g) {
+                 g.sequences[1].carry = CarryUse::kReadWrite;
+                 g.sequences[1].carry_offsets = 0;
+                 g.carry_offsets.clear();
+               },
+               "carry"},
+        Damage{"CarryUnknown",
+               [](GroupPlan& g) { g.sequences[1].carry = static_cast<CarryUse>(77); }, "carry"},
+        Damage{"NoCarryOffsets", [](GroupPlan& g) { g.sequences[1].carry_offsets = 0; }, "carry"},
+        Damage{"TooManyCarryOffsets", [](GroupPlan& g) { g.carry_offsets.push_back(0); }, "differ"},
         Damage{"IdOutside", [](GroupPlan& g) { g.ids[1] = 100; }, "vocabulary"},
         Damage{"BiasOutside", [](GroupPlan& g) { g.bias_ids[0] = -1; }, "vocabulary"},
         Damage{"BiasRange", [](GroupPlan& g) { g.sequences[0].sampling.bias_end = 2; }, "sampling"},

@@ -19,6 +19,7 @@ struct StepBatch {
   const int64_t* page_table = nullptr;  ///< [B, max_pages] bytes into the arena
   int64_t max_pages = 0;
   const int64_t* state_offsets = nullptr;  ///< [B, state_layers] bytes into the arena
+  MambaCarry carry;                        ///< [B, state_layers]; absent without carries
   TensorView logit_rows;                   ///< i32 [S] token rows whose logits are wanted
   DeviceCount logit_count;                 ///< S
 };

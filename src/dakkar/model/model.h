@@ -7,6 +7,7 @@
 #include "dakkar/base/error.h"
 #include "dakkar/device/backend.h"
 #include "dakkar/device/context.h"
+#include "dakkar/device/stochastic_rounding.h"
 #include "dakkar/model/batch.h"
 #include "dakkar/model/cache_spec.h"
 
@@ -51,6 +52,14 @@ class Model {
   virtual void draft(Context& ctx, const DraftBatch& batch) const = 0;
 };
 
+/// How slots keep SSM states: in f32, or in half the bytes, rounded stochastically. Unless f16 is
+/// asked for it is f32.
+enum class StateStorage { kAuto, kF32, kF16 };
+
+[[nodiscard]] constexpr DType dtype_of(StateStorage storage) {
+  return storage == StateStorage::kF16 ? DType::kF16 : DType::kF32;
+}
+
 /// What a rank needs to load its share.
 struct ModelLoadArgs {
   const ModelConfig* config = nullptr;
@@ -60,6 +69,8 @@ struct ModelLoadArgs {
   Numerics numerics = Numerics::kShipped;
   int tp = 1;
   int rank = 0;  ///< within the tp group
+  StateStorage state = StateStorage::kAuto;
+  uint64_t rounding_seed = kRoundingSeed;  ///< tests: other draws
 };
 
 /// Loads the model family that the checkpoint's config names (model/registry.cpp).

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "dakkar/device/context.h"
+#include "dakkar/device/row_access.h"
 #include "dakkar/model/layers/mamba2.h"
 #include "dakkar/weights/shard.h"
 
@@ -15,9 +16,19 @@ struct Stretch {
   int64_t begin = 0;
   int64_t end = 0;
   bool decode = false;
+  CarryUse carry = CarryUse::kNone;
 
   [[nodiscard]] int64_t tokens() const { return end - begin; }
 };
+
+/// Has the prefills hand the state on in f32, if slots are narrower and there are several of them.
+void use_carry(std::vector<Stretch>& prefills) {
+  for (size_t i = 0; i < prefills.size() && prefills.size() > 1; ++i) {
+    prefills[i].carry = i == 0                    ? CarryUse::kWrite
+                        : i + 1 < prefills.size() ? CarryUse::kReadWrite
+                                                  : CarryUse::kRead;
+  }
+}
 
 std::vector<Stretch> stretches_of(const LogitsArgs& args) {
   const auto total = static_cast<int64_t>(args.ids.size());
@@ -33,6 +44,9 @@ std::vector<Stretch> stretches_of(const LogitsArgs& args) {
   if (begin < prefill_end) {
     stretches.push_back({.begin = begin, .end = prefill_end});
   }
+  if (dtype_of(args.load.state) != DType::kF32) {
+    use_carry(stretches);
+  }
   for (int64_t t = prefill_end; t < total; ++t) {
     stretches.push_back({.begin = t, .end = t + 1, .decode = true});
   }
@@ -43,6 +57,8 @@ std::vector<Stretch> stretches_of(const LogitsArgs& args) {
 class OneSequence final {
  public:
   static Result<OneSequence> open(const RankRunArgs& args, int64_t max_tokens);
+  /// Says once where pages and blocks lie.
+  void write_places(const CacheSpec& spec);
 
   /// Rewrites the arrays for `stretch` and returns the batch over them.
   StepBatch batch(const LogitsArgs& args, const Stretch& stretch);
@@ -83,6 +99,8 @@ class OneSequence final {
   SlotHeader* headers_ = nullptr;
   int64_t* page_table_ = nullptr;
   int64_t* state_offsets_ = nullptr;
+  int64_t* carry_offsets_ = nullptr;  ///< null without carries
+  CarryUse* carry_use_ = nullptr;
 };
 
 Result<OneSequence> OneSequence::open(const RankRunArgs& args, int64_t max_tokens) {
@@ -95,12 +113,13 @@ Result<OneSequence> OneSequence::open(const RankRunArgs& args, int64_t max_token
   one.state_begin_ = one.pages_ * spec.page_bytes;
   const int64_t scratch =
       args.model->workspace_bytes({.tokens = max_tokens, .sequences = 1, .logit_rows = max_tokens});
-  const int64_t arrays = (3 * max_tokens + one.pages_ + spec.state_layers) * 8 + 64 * 256;
+  const int64_t arrays = (3 * max_tokens + one.pages_ + 2 * spec.state_layers) * 8 + 64 * 256;
   // The MTP head's logits live beside the target's.
   const int64_t drafts = max_tokens * spec.vocab * size_of(DType::kF32) + 256;
-  Result<DeviceMemory> parts[] = {backend.allocate(arrays),
-                                  backend.allocate(one.state_begin_ + spec.state_bytes()),
-                                  backend.allocate(scratch + drafts)};
+  Result<DeviceMemory> parts[] = {
+      backend.allocate(arrays),
+      backend.allocate(one.state_begin_ + spec.state_bytes() + spec.carry_bytes()),
+      backend.allocate(scratch + drafts)};
   for (const Result<DeviceMemory>& part : parts) {
     if (!part) {
       return fail(part.error());
@@ -121,17 +140,30 @@ Result<OneSequence> OneSequence::open(const RankRunArgs& args, int64_t max_token
   one.headers_ = one.array<SlotHeader>(1);
   one.page_table_ = one.array<int64_t>(one.pages_);
   one.state_offsets_ = one.array<int64_t>(std::max<int64_t>(spec.state_layers, 1));
-  std::vector<int64_t> pages(static_cast<size_t>(one.pages_));
-  for (size_t i = 0; i < pages.size(); ++i) {
-    pages[i] = static_cast<int64_t>(i) * spec.page_bytes;
+  if (spec.has_carry()) {
+    one.carry_offsets_ = one.array<int64_t>(spec.state_layers);
+    one.carry_use_ = one.array<CarryUse>(1);
   }
-  std::vector<int64_t> states(static_cast<size_t>(spec.state_layers));
-  for (size_t i = 0; i < states.size(); ++i) {
-    states[i] = one.state_begin_ + static_cast<int64_t>(i) * spec.state_layer_bytes;
-  }
-  one.write(one.page_table_, pages);
-  one.write(one.state_offsets_, states);
+  one.write_places(spec);
   return one;
+}
+
+void OneSequence::write_places(const CacheSpec& spec) {
+  std::vector<int64_t> pages;
+  for (int64_t i = 0; i < pages_; ++i) {
+    pages.push_back(i * spec.page_bytes);
+  }
+  std::vector<int64_t> states;
+  std::vector<int64_t> carries;
+  for (int64_t i = 0; i < spec.state_layers; ++i) {
+    states.push_back(state_begin_ + i * spec.state_layer_bytes);
+    carries.push_back(state_begin_ + spec.state_bytes() + i * spec.carry_layer_bytes);
+  }
+  write(page_table_, pages);
+  write(state_offsets_, states);
+  if (spec.has_carry()) {
+    write(carry_offsets_, carries);
+  }
 }
 
 StepBatch OneSequence::batch(const LogitsArgs& args, const Stretch& stretch) {
@@ -159,6 +191,10 @@ StepBatch OneSequence::batch(const LogitsArgs& args, const Stretch& stretch) {
   batch.page_table = page_table_;
   batch.max_pages = pages_;
   batch.state_offsets = state_offsets_;
+  if (carry_use_ != nullptr) {
+    write(carry_use_, std::vector<CarryUse>{stretch.carry});
+    batch.carry = {.offsets = carry_offsets_, .use = carry_use_};
+  }
   batch.logit_rows = TensorView::dense(rows_, DType::kI32, {tokens});
   batch.logit_count = count;
   return batch;
@@ -198,8 +234,10 @@ MambaLayerState read_state(std::byte* block, const MambaDims& dims, const SlotHe
   const TensorView ring_dt = ring(layout.ring_dt, DType::kF32, dims.ring, dims.heads);
   MambaLayerState state;
   state.base = header.base;
-  const auto* ssm = reinterpret_cast<const float*>(block + layout.ssm);
-  state.ssm.assign(ssm, ssm + dims.inner() * dims.state);
+  state.ssm.resize(static_cast<size_t>(dims.inner() * dims.state), 0.0F);
+  if (header.base > 0) {
+    load_floats(block + layout.ssm, dims.stored, state.ssm);
+  }
   for (int64_t position = header.position - dims.window; position < header.position; ++position) {
     if (position < 0) {
       state.conv.resize(state.conv.size() + static_cast<size_t>(dims.channels()), 0.0F);
@@ -222,7 +260,8 @@ void read_states(const RankRunArgs& args, const OneSequence& one, RankRun& out) 
   const CacheSpec& spec = args.model->cache_spec();
   const ModelConfig local =
       local_config(*args.run->load.config, {.tp = args.run->load.tp, .rank = args.comm->rank()});
-  const MambaDims dims = mamba_dims(local, activation_of(*args.run), 0);
+  MambaDims dims = mamba_dims(local, activation_of(*args.run), 0);
+  dims.stored = dtype_of(args.run->load.state);
   for (int64_t layer = 0; layer < spec.state_layers; ++layer) {
     out.states.push_back(
         read_state(one.slot() + layer * spec.state_layer_bytes, dims, one.header()));

@@ -26,6 +26,7 @@ class Mamba2 final : public Mixer {
   MambaDims dims_;
   int64_t ordinal_;
   int64_t layers_;
+  StateRounding rounding_;
   float eps_;
   float dt_min_;
   float dt_max_;
@@ -43,6 +44,7 @@ Mamba2::Mamba2(ParameterReader& reader, const Mamba2Args& args)
     : dims_(args.dims),
       ordinal_(args.ordinal),
       layers_(args.layers),
+      rounding_(args.rounding),
       eps_(reader.local().norm_eps),
       dt_min_(reader.local().mamba.dt_min),
       dt_max_(reader.local().mamba.dt_max),
@@ -58,8 +60,11 @@ Mamba2::Mamba2(ParameterReader& reader, const Mamba2Args& args)
 }
 
 MambaState Mamba2::state_of(const StepBatch& batch) const {
-  return {
-      .arena = batch.arena, .offsets = batch.state_offsets, .layers = layers_, .layer = ordinal_};
+  return {.arena = batch.arena,
+          .offsets = batch.state_offsets,
+          .layers = layers_,
+          .layer = ordinal_,
+          .carry = batch.carry};
 }
 
 TensorView Mamba2::scan(Context& ctx, const StepBatch& batch, const TensorView& projected) const {
@@ -89,7 +94,8 @@ TensorView Mamba2::scan(Context& ctx, const StepBatch& batch, const TensorView& 
                       .dims = dims_,
                       .state = state_of(batch),
                       .table = batch.table,
-                      .tokens = batch.tokens});
+                      .tokens = batch.tokens,
+                      .rounding = rounding_});
   ops::gated_group_norm(ctx, {.y = y,
                               .z = z,
                               .weight = norm_,

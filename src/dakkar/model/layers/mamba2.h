@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "dakkar/device/ops_mamba.h"
 #include "dakkar/device/packed_weight.h"
 #include "dakkar/device/sequence_table.h"
 #include "dakkar/model/layers/mixer.h"
@@ -11,7 +12,8 @@
 
 namespace dak {
 
-/// The state block sizes of this rank's Mamba layers, for `drafts` tokens of speculation.
+/// The state block sizes of this rank's Mamba layers, for `drafts` tokens of speculation and states
+/// stored in f32.
 [[nodiscard]] MambaDims mamba_dims(const ModelConfig& local, DType activation, int64_t drafts);
 
 /// Where a Mamba layer finds itself.
@@ -20,6 +22,7 @@ struct Mamba2Args {
   MambaDims dims;
   int64_t ordinal = 0;  ///< its column among the state blocks
   int64_t layers = 0;   ///< Mamba layers of the model
+  StateRounding rounding;
 };
 
 /// Mamba-2 with gated group norm (spec/model.md 2.2).

@@ -16,6 +16,7 @@ struct ModelTypes {
   DType activation = DType::kBF16;
   DType residual = DType::kBF16;
   DType kv = DType::kBF16;
+  DType state = DType::kF32;
   int64_t drafts = 0;  ///< tokens of speculation that the state's rings make room for
 };
 

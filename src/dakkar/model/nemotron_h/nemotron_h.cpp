@@ -28,6 +28,7 @@ ModelTypes types_of(const ModelLoadArgs& args) {
   return {.activation = activation,
           .residual = args.config->residual_in_fp32 ? DType::kF32 : activation,
           .kv = !exact && args.quant->fp8_kv_cache ? DType::kF8E4M3 : activation,
+          .state = dtype_of(args.state),
           .drafts = 0};
 }
 
@@ -95,19 +96,27 @@ NemotronH::NemotronH(ParameterReader& reader, const ModelTypes& types)
 
 void NemotronH::read_layers(ParameterReader& reader) {
   const ModelConfig& local = reader.local();
-  const MambaDims dims = mamba_dims(local, types_.activation, types_.drafts);
+  MambaDims dims = mamba_dims(local, types_.activation, types_.drafts);
+  dims.stored = types_.state;
   spec_.state_layer_bytes = mamba_state_layout(dims).bytes;
   const int64_t mamba_layers = local.count(LayerKind::kMamba);
+  if (types_.state != DType::kF32 && mamba_layers > 0) {
+    spec_.carry_layer_bytes = mamba_carry_layout(dims).bytes;
+  }
+  const ModelLoadArgs& args = reader.args();
+  const Range heads = mamba_heads(args.config->mamba, {.tp = args.tp, .rank = args.rank});
   for (size_t i = 0; i < local.layers.size(); ++i) {
     const std::string layer = fmt::format("backbone.layers.{}", i);
     const std::string prefix = layer + ".mixer";
     norms_.push_back(reader.vector(layer + ".norm.weight"));
     switch (local.layers[i]) {
       case LayerKind::kMamba:
-        mixers_.push_back(make_mamba2(reader, {.prefix = prefix,
-                                               .dims = dims,
-                                               .ordinal = spec_.state_layers++,
-                                               .layers = mamba_layers}));
+        mixers_.push_back(make_mamba2(
+            reader, {.prefix = prefix,
+                     .dims = dims,
+                     .ordinal = spec_.state_layers++,
+                     .layers = mamba_layers,
+                     .rounding = {.seed = args.rounding_seed, .first_head = heads.begin}}));
         break;
       case LayerKind::kAttention:
         mixers_.push_back(make_attention(reader, {.prefix = prefix,
