@@ -8,9 +8,8 @@
 #include "dakkar/device/stochastic_rounding.h"
 
 namespace dak {
-namespace {
 
-SsmSequence sequence_of(const SsmScanArgs& args, int64_t b) {
+SsmSequence open_sequence(const SsmScanArgs& args, int64_t b) {
   const SequenceTable& table = args.table;
   const MambaState& state = args.state;
   const MambaStateLayout layout = mamba_state_layout(args.dims);
@@ -33,8 +32,9 @@ SsmSequence sequence_of(const SsmScanArgs& args, int64_t b) {
   return seq;
 }
 
-/// Whether the slot's cursors can be followed at all; a failed slot's may say anything.
-bool is_sound(const SsmSequence& seq, const SlotHeader& header) {
+bool is_sound(const SsmSequence& seq, int64_t b) {
+  const SequenceTable& table = seq.args.table;
+  const SlotHeader& header = table.headers[table.slot[b]];
   const int64_t replayed = seq.position - seq.base;
   return header.failed == 0 && seq.base >= 0 && seq.base % kRingFlushTokens == 0 && replayed >= 0 &&
          replayed <= seq.args.dims.ring;
@@ -47,18 +47,15 @@ void zero_outputs(const SsmSequence& seq) {
   }
 }
 
-/// Time steps of new row `row`: softplus(dt + bias), clamped.
-void load_time_steps(const SsmScanArgs& args, int64_t row, std::span<float> to) {
-  load_row(args.dt, row, to);
-  const auto* bias = args.dt_bias.as<float>();
+void load_time_steps(const SsmScanArgs& args, int64_t row, int64_t head, std::span<float> to) {
+  load_floats(row_address(args.dt, row) + head * size_of(args.dt.dtype), args.dt.dtype, to);
+  const auto* bias = args.dt_bias.as<float>() + head;
   for (size_t h = 0; h < to.size(); ++h) {
     const float raw = to[h] + bias[h];
     const float step = raw > 20.0F ? raw : std::log1p(std::exp(raw));
     to[h] = std::min(std::max(step, args.dt_min), args.dt_max);
   }
 }
-
-}  // namespace
 
 void load_state(const SsmSequence& seq, int64_t row, std::span<float> to) {
   const MambaDims& dims = seq.args.dims;
@@ -119,7 +116,7 @@ SsmInputs read_inputs(const SsmSequence& seq, int64_t begin, int64_t end) {
     if (is_new) {
       from += dims.groups * dims.state * element;
       load_floats(from, dims.activation, std::span(in.c).subspan(i * shared, shared));
-      load_time_steps(seq.args, row, steps);
+      load_time_steps(seq.args, row, 0, steps);
     } else {
       std::copy_n(seq.ring_dt + ring_row * dims.heads, heads, steps.begin());
     }
@@ -135,17 +132,17 @@ void write_ring(const SsmSequence& seq, int64_t begin) {
     std::memcpy(seq.ring_xb + p % dims.ring * bytes, row_address(seq.args.xbc, row),
                 static_cast<size_t>(bytes));
     float* steps = seq.ring_dt + p % dims.ring * dims.heads;
-    load_time_steps(seq.args, row, {steps, static_cast<size_t>(dims.heads)});
+    load_time_steps(seq.args, row, 0, {steps, static_cast<size_t>(dims.heads)});
   }
 }
 
-void scan_sequences(const SsmScanArgs& args, void (*decode)(const SsmSequence& seq)) {
+void scan_sequences(const SsmScanArgs& args) {
   for (int64_t b = 0; b < args.table.sequences.read(); ++b) {
-    const SsmSequence seq = sequence_of(args, b);
-    if (!is_sound(seq, args.table.headers[args.table.slot[b]])) {
+    const SsmSequence seq = open_sequence(args, b);
+    if (!is_sound(seq, b)) {
       zero_outputs(seq);
     } else if (b < args.table.decodes.read()) {
-      decode(seq);
+      scan_decode(seq);
     } else {
       scan_prefill(seq);
     }

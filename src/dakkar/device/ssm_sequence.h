@@ -23,6 +23,18 @@ struct SsmSequence {
   [[nodiscard]] int64_t end() const { return position + tokens; }
 };
 
+/// Sequence `b` of the step.
+[[nodiscard]] SsmSequence open_sequence(const SsmScanArgs& args, int64_t b);
+
+/// Whether the cursors of sequence `b` can be followed at all; a failed slot's may say anything.
+[[nodiscard]] bool is_sound(const SsmSequence& seq, int64_t b);
+
+/// The outputs of a failed slot.
+void zero_outputs(const SsmSequence& seq);
+
+/// Time steps of new row `row` for `to.size()` heads from `head` on: softplus(dt + bias), clamped.
+void load_time_steps(const SsmScanArgs& args, int64_t row, int64_t head, std::span<float> to);
+
 /// Inputs of the recurrence for the absolute positions `begin .. begin + count - 1`, in f32. Ring
 /// tokens have no C (zeros): their outputs were given when they were new.
 struct SsmInputs {
@@ -48,9 +60,8 @@ void store_state(const SsmSequence& seq, int64_t row, int64_t position,
 /// Leaves the new tokens from position `begin` on in the ring.
 void write_ring(const SsmSequence& seq, int64_t begin);
 
-/// A scan whose decoding sequences `decode` runs, the prefilling ones `scan_prefill`; the outputs
-/// of failed slots are zeros.
-void scan_sequences(const SsmScanArgs& args, void (*decode)(const SsmSequence& seq));
+/// All sequences of a step, decoding ones by `scan_decode`, prefilling ones by `scan_prefill`.
+void scan_sequences(const SsmScanArgs& args);
 
 /// Token by token with the ring in front, row after row; works on any stored dtype.
 void scan_decode(const SsmSequence& seq);

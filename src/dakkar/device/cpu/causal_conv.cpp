@@ -11,6 +11,10 @@ namespace {
 /// Tokens whose rows are walked together, channel by channel: as many pages of memory as the
 /// processor can keep track of.
 constexpr int64_t kTogether = 32;
+/// Channels times tokens below which sharing the work out costs more than it saves.
+constexpr int64_t kWorthSharing = 16 * 1024;
+/// Channels that fill whole cache lines.
+constexpr int64_t kChannelStep = 64;
 
 /// One sequence's rows and window.
 struct ConvSequence {
@@ -33,13 +37,17 @@ struct ConvSequence {
   }
 };
 
-/// Channels that one worker takes through the whole step.
-struct Channels {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
+ConvSequence sequence_of(const CausalConvArgs& args, int64_t b) {
+  const SequenceTable& table = args.table;
+  const int64_t offset = args.state.offsets[b * args.state.layers + args.state.layer];
+  return {.args = args,
+          .first_row = table.query_start[b],
+          .tokens = table.query_start[b + 1] - table.query_start[b],
+          .position = table.position[b],
+          .window = args.state.arena + offset + mamba_state_layout(args.dims).conv};
+}
 
-void convolve(const ConvSequence& seq, const RowKernels& kernels, const Channels& channels) {
+void convolve(const ConvSequence& seq, const RowKernels& kernels, const Range& channels) {
   std::array<const std::byte*, kTogether + kConvTaps - 1> inputs{};
   std::array<std::byte*, kTogether> outputs{};
   for (int64_t begin = 0; begin < seq.tokens; begin += kTogether) {
@@ -62,7 +70,7 @@ void convolve(const ConvSequence& seq, const RowKernels& kernels, const Channels
   }
 }
 
-void update_window(const ConvSequence& seq, const Channels& channels) {
+void update_window(const ConvSequence& seq, const Range& channels) {
   const int64_t element = size_of(seq.args.dims.activation);
   const int64_t kept = std::min(seq.tokens, seq.args.dims.window);
   for (int64_t t = seq.tokens - kept; t < seq.tokens; ++t) {
@@ -81,23 +89,22 @@ bool is_vectorised(const CausalConvArgs& args) {
 }
 
 template <const RowKernels& kKernels>
-void causal_conv(const CausalConvArgs& args) {
+void causal_conv(WorkerTeam& team, const CausalConvArgs& args) {
   const SequenceTable& table = args.table;
-  const int64_t window = mamba_state_layout(args.dims).conv;
-  const Channels channels = {.begin = 0, .end = args.dims.channels()};
-  for (int64_t b = 0; b < table.sequences.read(); ++b) {
-    const int64_t offset = args.state.offsets[b * args.state.layers + args.state.layer];
-    const ConvSequence seq = {.args = args,
-                              .first_row = table.query_start[b],
-                              .tokens = table.query_start[b + 1] - table.query_start[b],
-                              .position = table.position[b],
-                              .window = args.state.arena + offset + window};
-    convolve(seq, kKernels, channels);
-    update_window(seq, channels);
-  }
+  const int64_t sequences = table.sequences.read();
+  const int64_t tokens = std::max<int64_t>(1, table.query_start[sequences]);
+  const int64_t grain = (kWorthSharing / tokens + kChannelStep) / kChannelStep * kChannelStep;
+  const auto work = [&](Range channels, Scratch&) {
+    for (int64_t b = 0; b < sequences; ++b) {
+      const ConvSequence seq = sequence_of(args, b);
+      convolve(seq, kKernels, channels);
+      update_window(seq, channels);
+    }
+  };
+  team.for_ranges({.total = args.dims.channels(), .grain = grain}, work);
 }
 
-template void causal_conv<kRowsAvx2>(const CausalConvArgs& args);
-template void causal_conv<kRowsAvx512>(const CausalConvArgs& args);
+template void causal_conv<kRowsAvx2>(WorkerTeam& team, const CausalConvArgs& args);
+template void causal_conv<kRowsAvx512>(WorkerTeam& team, const CausalConvArgs& args);
 
 }  // namespace dak::cpu

@@ -19,16 +19,6 @@ struct LanesAvx2 {
   static Register multiply_add(Register a, Register b, Register c) {
     return _mm256_fmadd_ps(a, b, c);
   }
-  /// The first `count` lanes; the others are zeros and their memory is not touched.
-  static Register load_first(const float* from, int64_t count) {
-    return count == kLanes ? _mm256_loadu_ps(from) : _mm256_maskload_ps(from, first(count));
-  }
-  static void store_first(float* to, Register value, int64_t count) {
-    if (count == kLanes) {
-      return _mm256_storeu_ps(to, value);
-    }
-    _mm256_maskstore_ps(to, first(count), value);
-  }
   static Register load(const float* from) { return _mm256_loadu_ps(from); }
   static void store(float* to, Register value) { _mm256_storeu_ps(to, value); }
   static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
@@ -49,6 +39,9 @@ struct LanesAvx2 {
   static Register widen_bf16(const std::byte* from) {
     const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
+  static Register widen_f16(const std::byte* from) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
   }
   /// Rounds to nearest, ties to even; a NaN stays one.
   static void store_bf16(std::byte* to, Register value) {
@@ -121,12 +114,6 @@ struct LanesAvx2 {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
     four = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
-  }
-
- private:
-  static __m256i first(int64_t count) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
-                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
 };
 

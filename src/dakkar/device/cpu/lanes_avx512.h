@@ -19,13 +19,6 @@ struct LanesAvx512 {
   static Register multiply_add(Register a, Register b, Register c) {
     return _mm512_fmadd_ps(a, b, c);
   }
-  /// The first `count` lanes; the others are zeros and their memory is not touched.
-  static Register load_first(const float* from, int64_t count) {
-    return _mm512_maskz_loadu_ps(first(count), from);
-  }
-  static void store_first(float* to, Register value, int64_t count) {
-    _mm512_mask_storeu_ps(to, first(count), value);
-  }
   static Register load(const float* from) { return _mm512_loadu_ps(from); }
   static void store(float* to, Register value) { _mm512_storeu_ps(to, value); }
   static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
@@ -44,6 +37,9 @@ struct LanesAvx512 {
   static Register widen_bf16(const std::byte* from) {
     const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+  static Register widen_f16(const std::byte* from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
   }
   /// Rounds to nearest, ties to even; a NaN stays one.
   static void store_bf16(std::byte* to, Register value) {
@@ -128,9 +124,6 @@ struct LanesAvx512 {
     four = _mm512_insertf32x4(four, _mm_loadu_ps(from + stride), 1);
     four = _mm512_insertf32x4(four, _mm_loadu_ps(from + 2 * stride), 2);
     return _mm512_insertf32x4(four, _mm_loadu_ps(from + 3 * stride), 3);
-  }
-  static __mmask16 first(int64_t count) {
-    return static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
   }
 };
 

@@ -17,8 +17,8 @@ namespace dak {
 namespace cpu {
 namespace {
 
-template <const LinearKernels& kLinear, void (*kReplay)(const HeadReplay&),
-          const KeyBlockKernels& kKeyBlocks, const RowKernels& kRows>
+template <const LinearKernels& kLinear, const ScanKernels& kScan, const KeyBlockKernels& kKeyBlocks,
+          const RowKernels& kRows>
 KernelTable kernels_with() {
   KernelTable table = reference_kernels();
   table.embed = vector_kernel<EmbedArgs, embed<kRows>, &KernelTable::embed>;
@@ -36,7 +36,7 @@ KernelTable kernels_with() {
   table.causal_conv = vector_kernel<CausalConvArgs, causal_conv<kRows>, &KernelTable::causal_conv>;
   table.linear = team_kernel<LinearArgs, linear<kLinear>>;
   table.expert_linear = team_kernel<ExpertLinearArgs, expert_linear<kLinear>>;
-  table.ssm_scan = host_kernel<SsmScanArgs, ssm_scan<kReplay>>;
+  table.ssm_scan = vector_kernel<SsmScanArgs, ssm_scan<kScan>, &KernelTable::ssm_scan>;
   table.attention = team_kernel<AttentionArgs, attention<kKeyBlocks>>;
   return table;
 }
@@ -92,13 +92,13 @@ class CpuBackend final : public Backend {
 
 const KernelTable& kernels_avx2() {
   static const KernelTable kTable =
-      kernels_with<kLinearAvx2, replay_head_avx2, kKeyBlocksAvx2, kRowsAvx2>();
+      kernels_with<kLinearAvx2, kScanAvx2, kKeyBlocksAvx2, kRowsAvx2>();
   return kTable;
 }
 
 const KernelTable& kernels_avx512() {
   static const KernelTable kTable =
-      kernels_with<kLinearAvx512, replay_head_avx512, kKeyBlocksAvx512, kRowsAvx512>();
+      kernels_with<kLinearAvx512, kScanAvx512, kKeyBlocksAvx512, kRowsAvx512>();
   return kTable;
 }
 

@@ -5,6 +5,7 @@
 #include "dakkar/device/ops_mamba.h"
 #include "dakkar/device/ops_moe.h"
 #include "dakkar/device/ops_norm.h"
+#include "dakkar/device/worker_team.h"
 
 /// Ops of `ops::` by the vectors of `kKernels`, for arguments that are vectorised: rows of bf16 or
 /// f32, four taps of a convolution. Instantiated for the two instruction sets.
@@ -21,22 +22,22 @@ namespace dak::cpu {
 [[nodiscard]] bool is_vectorised(const CausalConvArgs& args);
 
 template <const RowKernels& kKernels>
-void embed(const EmbedArgs& args);
+void embed(WorkerTeam& team, const EmbedArgs& args);
 template <const RowKernels& kKernels>
-void rms_norm(const RmsNormArgs& args);
+void rms_norm(WorkerTeam& team, const RmsNormArgs& args);
 template <const RowKernels& kKernels>
-void add_rms_norm(const AddRmsNormArgs& args);
+void add_rms_norm(WorkerTeam& team, const AddRmsNormArgs& args);
 template <const RowKernels& kKernels>
-void gated_group_norm(const GatedGroupNormArgs& args);
+void gated_group_norm(WorkerTeam& team, const GatedGroupNormArgs& args);
 template <const RowKernels& kKernels>
-void relu2(const Relu2Args& args);
+void relu2(WorkerTeam& team, const Relu2Args& args);
 template <const RowKernels& kKernels>
-void convert(const ConvertArgs& args);
+void convert(WorkerTeam& team, const ConvertArgs& args);
 template <const RowKernels& kKernels>
-void concat_columns(const ConcatColumnsArgs& args);
+void concat_columns(WorkerTeam& team, const ConcatColumnsArgs& args);
 template <const RowKernels& kKernels>
-void combine_experts(const CombineExpertsArgs& args);
+void combine_experts(WorkerTeam& team, const CombineExpertsArgs& args);
 template <const RowKernels& kKernels>
-void causal_conv(const CausalConvArgs& args);
+void causal_conv(WorkerTeam& team, const CausalConvArgs& args);
 
 }  // namespace dak::cpu

@@ -5,11 +5,11 @@
 
 namespace dak::cpu {
 
-/// As `host_kernel` for arguments that `is_vectorised`; the others take the reference's entry.
-template <typename Args, void (*kRun)(const Args&), Kernel<Args> KernelTable::*kEntry>
+/// As `team_kernel` for arguments that `is_vectorised`; the others take the reference's entry.
+template <typename Args, void (*kRun)(WorkerTeam&, const Args&), Kernel<Args> KernelTable::*kEntry>
 void vector_kernel(Stream& stream, const Args& args) {
   if (is_vectorised(args)) {
-    return host_kernel<Args, kRun>(stream, args);
+    return team_kernel<Args, kRun>(stream, args);
   }
   (reference_kernels().*kEntry)(stream, args);
 }

@@ -91,7 +91,7 @@ void scan_decode(const SsmSequence& seq) {
 }
 
 void reference::ssm_scan(const SsmScanArgs& args) {
-  scan_sequences(args, scan_decode);
+  scan_sequences(args);
 }
 
 }  // namespace dak

@@ -149,12 +149,11 @@ void compare_state(CaseRun& run, const MambaDims& dims, const StateBlocks& block
   }
 }
 
-void scan_case(CaseRun& run, DType dtype, DType stored) {
+void scan_case(CaseRun& run, const MambaDims& dims) {
   OpRig& rig = run.rig();
-  MambaDims dims = small_dims(dtype);
-  dims.stored = stored;
+  const DType dtype = dims.activation;
   StateBlocks blocks = random_blocks(run, dims);
-  if (stored != DType::kF32) {
+  if (dims.stored != DType::kF32) {
     add_carries(run, dims, blocks);
   }
   const SsmScanArgs args{
@@ -239,8 +238,14 @@ void add_sequence_cases(std::vector<OpCase>& cases) {
     const std::string name(name_of(dtype));
     cases.push_back({"causal_conv_" + name, [dtype](CaseRun& run) { conv_case(run, dtype); }});
     for (const DType stored : {DType::kF32, DType::kF16}) {
-      cases.push_back({"ssm_scan_" + name + "_state_" + std::string(name_of(stored)),
-                       [=](CaseRun& run) { scan_case(run, dtype, stored); }});
+      MambaDims dims = small_dims(dtype);
+      dims.stored = stored;
+      const std::string of = "ssm_scan_" + name + "_state_" + std::string(name_of(stored));
+      cases.push_back({of, [dims](CaseRun& run) { scan_case(run, dims); }});
+      // Whole vectors.
+      dims.head_dim = 48;
+      dims.state = 80;
+      cases.push_back({of + "_wide", [dims](CaseRun& run) { scan_case(run, dims); }});
     }
   }
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF8E4M3}) {

@@ -1,0 +1,205 @@
+#pragma once
+
+#include "dakkar/device/cpu/lane_math.h"
+#include "dakkar/device/cpu/ring_scan.h"
+#include "dakkar/device/cpu/round_row_kernel.h"
+
+/// The bodies of `RingKernels` over the vectors of one instruction set, which `V` names; only that
+/// set's file instantiates them.
+namespace dak::cpu {
+
+template <typename V>
+int64_t padded_tokens(int64_t tokens) {
+  return (tokens + kRingStep - 1) / kRingStep * kRingStep;
+}
+
+template <typename V>
+float exp_of_one(float x) {
+  float lanes[V::kLanes];
+  V::store(lanes, exp_of<V>(V::broadcast(x)));
+  return lanes[0];
+}
+
+template <typename V>
+void multiply_ring(const RingProducts& products) {
+  for (int64_t t = 0; t < products.outputs; ++t) {
+    const float* c = products.c + t * products.columns;
+    for (int64_t i = 0; i < products.tokens; ++i) {
+      const float* b = products.b + i * products.columns;
+      typename V::Register sum = V::broadcast(0.0F);
+      for (int64_t n = 0; n < products.columns; n += V::kLanes) {
+        sum = V::multiply_add(V::load(c + n), V::load(b + n), sum);
+      }
+      products.to[t * padded_tokens<V>(products.tokens) + i] = V::sum(sum);
+    }
+  }
+}
+
+/// weights[i] = exp(until - decays[i]) * steps[i], for tokens that decay until then.
+template <typename V>
+void weigh_tokens(const RingHead& head, float until) {
+  const typename V::Register minus = V::broadcast(-1.0F);
+  for (int64_t i = 0; i < head.tokens; i += V::kLanes) {
+    const typename V::Register between =
+        exp_of<V>(V::multiply_add(minus, V::load(head.decays + i), V::broadcast(until)));
+    V::store(head.weights + i, V::multiply(between, V::load(head.steps + i)));
+  }
+}
+
+template <typename V>
+Elements input_of(const RingHead& head, int64_t token) {
+  return {const_cast<std::byte*>(head.x[token]) + head.x_place, head.x_stored};
+}
+
+/// Columns of a few rows that stay in registers.
+template <typename V, int kRows, int kVectors>
+struct StateTile {
+  typename V::Register value[kRows][kVectors];
+
+  void load(const RingHead& head, int64_t row, int64_t n) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int i = 0; i < kVectors; ++i) {
+        const int64_t at = (row + r) * head.columns + n + i * V::kLanes;
+        value[r][i] = head.fresh                    ? V::broadcast(0.0F)
+                      : head.kept == StateRow::kF16 ? V::widen_f16(head.state + 2 * at)
+                                                    : V::load(as_floats(head.state) + at);
+      }
+    }
+  }
+
+  /// Folds the ring's first tokens in; leaves the rows in `wide`, or where they are kept.
+  void fold(const RingHead& head, float carried, int64_t row, int64_t n) {
+    for (auto& vectors : value) {
+      for (auto& vector : vectors) {
+        vector = V::multiply(vector, V::broadcast(carried));
+      }
+    }
+    for (int64_t t = 0; t < head.fold; ++t) {
+      typename V::Register b[kVectors];
+      for (int i = 0; i < kVectors; ++i) {
+        b[i] = V::load(head.b + t * head.columns + n + i * V::kLanes);
+      }
+      for (int r = 0; r < kRows; ++r) {
+        const typename V::Register x = V::broadcast(head.folded[t * head.rows + row + r]);
+        for (int i = 0; i < kVectors; ++i) {
+          value[r][i] = V::multiply_add(x, b[i], value[r][i]);
+        }
+      }
+    }
+    const bool narrow = head.kept == StateRow::kF16;
+    float* to = narrow ? head.wide : as_floats(head.state) + row * head.columns;
+    for (int r = 0; r < kRows; ++r) {
+      for (int i = 0; i < kVectors; ++i) {
+        V::store(to + r * head.columns + n + i * V::kLanes, value[r][i]);
+      }
+    }
+  }
+
+  /// Adds state . C of each new token.
+  void read(const RingHead& head, int64_t row, int64_t n) const {
+    for (int64_t t = 0; t < head.tokens - head.first_new; ++t) {
+      const float* c = head.c + t * head.columns + n;
+      typename V::Register shared[kVectors];
+      for (int i = 0; i < kVectors; ++i) {
+        shared[i] = V::load(c + i * V::kLanes);
+      }
+      for (int r = 0; r < kRows; ++r) {
+        typename V::Register sum = V::multiply(value[r][0], shared[0]);
+        for (int i = 1; i < kVectors; ++i) {
+          sum = V::multiply_add(value[r][i], shared[i], sum);
+        }
+        head.read[t * head.rows + row + r] += V::sum(sum);
+      }
+    }
+  }
+
+ private:
+  static float* as_floats(std::byte* state) { return reinterpret_cast<float*>(state); }
+};
+
+template <typename V, int kRows, int kVectors>
+void scan_columns(const RingHead& head, float carried, int64_t row, int64_t n) {
+  StateTile<V, kRows, kVectors> tile;
+  tile.load(head, row, n);
+  if (head.fold > 0) {
+    tile.fold(head, carried, row, n);
+  }
+  tile.read(head, row, n);
+}
+
+template <typename V, int kRows>
+void scan_state_rows(const RingHead& head, float carried, int64_t row) {
+  constexpr int64_t kWide = V::kStateVectors * V::kLanes;
+  int64_t n = 0;
+  for (; n + kWide <= head.columns; n += kWide) {
+    scan_columns<V, kRows, V::kStateVectors>(head, carried, row, n);
+  }
+  for (; n < head.columns; n += V::kLanes) {
+    scan_columns<V, kRows, 1>(head, carried, row, n);
+  }
+  for (int r = 0; r < kRows && head.fold > 0 && head.kept == StateRow::kF16; ++r) {
+    RowName name = head.name;
+    name.row += static_cast<uint32_t>(row + r);
+    round_row<V>({.name = name,
+                  .from = head.wide + r * head.columns,
+                  .count = head.columns,
+                  .to = reinterpret_cast<uint16_t*>(head.state) + (row + r) * head.columns});
+  }
+}
+
+/// y of new token `t`: what is left of the folded state's part, and the tokens after it.
+template <typename V>
+void output_token(const RingHead& head, float folded, int64_t t) {
+  const int64_t token = head.first_new + t;
+  weigh_tokens<V>(head, head.decays[token]);
+  const float* products = head.products + t * padded_tokens<V>(head.tokens);
+  const typename V::Register left = V::broadcast(exp_of_one<V>(head.decays[token] - folded));
+  const Elements y = {head.y + t * head.y_stride, head.y_stored};
+  for (int64_t p = 0; p < head.rows; p += V::kLanes) {
+    typename V::Register sum = V::multiply(left, V::load(head.read + t * head.rows + p));
+    for (int64_t i = head.fold; i <= token; ++i) {
+      const typename V::Register weight = V::broadcast(head.weights[i] * products[i]);
+      sum = V::multiply_add(weight, load_at<V>(input_of<V>(head, i), p, V::kLanes), sum);
+    }
+    const typename V::Register x = load_at<V>(input_of<V>(head, token), p, V::kLanes);
+    store_at<V>(y, p, V::kLanes, V::multiply_add(V::broadcast(head.d), x, sum));
+  }
+}
+
+template <typename V>
+void scan_ring(const RingHead& head) {
+  float sum = 0.0F;
+  for (int64_t i = 0; i < padded_tokens<V>(head.tokens); ++i) {
+    sum += head.steps[i] * head.a;
+    head.decays[i] = sum;
+  }
+  const float until = head.fold > 0 ? head.decays[head.fold - 1] : 0.0F;
+  if (head.fold > 0) {
+    weigh_tokens<V>(head, until);
+  }
+  for (int64_t i = 0; i < head.fold; ++i) {
+    const typename V::Register weight = V::broadcast(head.weights[i]);
+    for (int64_t p = 0; p < head.rows; p += V::kLanes) {
+      V::store(head.folded + i * head.rows + p,
+               V::multiply(weight, load_at<V>(input_of<V>(head, i), p, V::kLanes)));
+    }
+  }
+  const int64_t outputs = head.tokens - head.first_new;
+  for (int64_t p = 0; p < outputs * head.rows; ++p) {
+    head.read[p] = 0.0F;
+  }
+  const float carried = exp_of_one<V>(until);
+  for (int64_t row = 0; row < head.rows; row += 2) {
+    scan_state_rows<V, 2>(head, carried, row);
+  }
+  for (int64_t t = 0; t < outputs; ++t) {
+    output_token<V>(head, until, t);
+  }
+}
+
+template <typename V>
+constexpr RingKernels ring_kernels() {
+  return {.round = round_row<V>, .multiply = multiply_ring<V>, .scan = scan_ring<V>};
+}
+
+}  // namespace dak::cpu
