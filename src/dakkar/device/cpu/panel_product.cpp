@@ -37,19 +37,41 @@ GroupProduct decode(const PanelJob& job, const PackedChunk& chunk) {
   return product;
 }
 
+/// The kernel that reads the weight's codes itself, for groups as large as those of these rows.
+auto* packed_kernels(const PanelJob& job) {
+  return job.weight.layout == kNvfp4Panels ? &job.kernels.multiply_nvfp4
+                                           : &job.kernels.multiply_fp8;
+}
+
+int64_t rows_of(const RowGroups& x, int64_t group) {
+  return x.first_row(group + 1) - x.first_row(group);
+}
+
+void multiply_codes(const PanelJob& job, int64_t panel, const ProductScratch& scratch) {
+  for (int64_t group = 0; group < job.x.count(); ++group) {
+    (*packed_kernels(job))[rows_of(job.x, group) - 1](
+        {.x = job.x.at(group, 0),
+         .pairs = (job.weight.k + 1) / 2,
+         .codes = codes_at(job.weight, panel, 0),
+         .sums = scratch.sums.data() + job.x.first_row(group) * kPanel});
+  }
+}
+
 void multiply_panel(const PanelJob& job, int64_t panel, const ProductScratch& scratch) {
-  const int64_t pairs = (job.weight.k + 1) / 2;
   std::fill_n(scratch.sums.begin(), job.x.rows() * kPanel, 0.0F);
+  if (job.weight.layout != kBf16Panels && (*packed_kernels(job))[0] != nullptr) {
+    return multiply_codes(job, panel, scratch);
+  }
+  const int64_t pairs = (job.weight.k + 1) / 2;
   for (int64_t pair = 0; pair < pairs; pair += kChunkPairs) {
     GroupProduct product = decode(job, {.codes = codes_at(job.weight, panel, pair),
                                         .pairs = std::min(kChunkPairs, pairs - pair),
                                         .values = scratch.values.data(),
                                         .scales = scratch.scales.data()});
     for (int64_t group = 0; group < job.x.count(); ++group) {
-      const int64_t row = job.x.first_row(group);
       product.x = job.x.at(group, pair);
-      product.sums = scratch.sums.data() + row * kPanel;
-      job.kernels.multiply[job.x.first_row(group + 1) - row - 1](product);
+      product.sums = scratch.sums.data() + job.x.first_row(group) * kPanel;
+      job.kernels.multiply[rows_of(job.x, group) - 1](product);
     }
   }
 }

@@ -60,6 +60,14 @@ struct GroupProduct {
   float* sums = nullptr;             ///< [rows][64]
 };
 
+/// As `GroupProduct` straight from the codes, for a group of rows and all pairs of one panel.
+struct PackedProduct {
+  const void* x = nullptr;
+  int64_t pairs = 0;
+  const std::byte* codes = nullptr;
+  float* sums = nullptr;
+};
+
 /// How activations lie in `GroupProduct::x`.
 enum class InputForm { kF32Columns, kBf16Pairs };
 
@@ -68,14 +76,17 @@ struct PanelKernels {
   InputForm form = InputForm::kF32Columns;
   void (*decode_nvfp4)(const PackedChunk& chunk) = nullptr;
   void (*decode_fp8)(const PackedChunk& chunk) = nullptr;
-  void (*multiply[kRowGroup])(const GroupProduct& product) = {};  ///< for 1 to 6 rows
+  /// For 1 to 6 rows each. Those straight from the codes are set where they are faster; the
+  /// decoders are not used then, and `multiply` meets no block scales.
+  void (*multiply[kRowGroup])(const GroupProduct& product) = {};
+  void (*multiply_nvfp4[kRowGroup])(const PackedProduct& product) = {};
+  void (*multiply_fp8[kRowGroup])(const PackedProduct& product) = {};
 };
 
 extern const PanelKernels kPanelsAvx2;
 extern const PanelKernels kPanelsAvx512;      ///< AVX-512 F and BW
 extern const PanelKernels kPanelsAvx512Bf16;  ///< with BF16 and VBMI: activations are bf16
 
-void decode_nvfp4_avx512(const PackedChunk& chunk);
 void decode_fp8_avx2(const PackedChunk& chunk);
 
 /// Divides by `scale` and rounds to e4m3, to nearest, ties to even, saturating; NaN stays NaN.

@@ -1,6 +1,7 @@
 // Fused multiply-adds on f32: a vector of bf16 pairs is two vectors of f32, by a shift and a mask.
 #include <immintrin.h>
 
+#include "dakkar/device/cpu/panel_codes_avx512.h"
 #include "dakkar/device/cpu/panels.h"
 
 namespace dak::cpu {
@@ -80,35 +81,16 @@ void multiply(const GroupProduct& product) {
   multiply_scaled<kRows>(product);
 }
 
-/// bf16 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives, twice: the lookup reads five bits of an
-/// index, the fifth belonging to another code.
-alignas(64) constexpr uint16_t kValues[32] = {
-    0,      0x3f00, 0x3f80, 0x3fc0, 0x4000, 0x4040, 0x4080, 0x40c0, 0x8000, 0xbf00, 0xbf80,
-    0xbfc0, 0xc000, 0xc040, 0xc080, 0xc0c0, 0,      0x3f00, 0x3f80, 0x3fc0, 0x4000, 0x4040,
-    0x4080, 0x40c0, 0x8000, 0xbf00, 0xbf80, 0xbfc0, 0xc000, 0xc040, 0xc080, 0xc0c0};
-
-/// 64 e4m3 codes: moved into the fields of f16 they are their values times 2^-8, subnormals too.
-void decode_scales(const std::byte* codes, float* to) {
-  const __m512 unit = _mm512_set1_ps(0x1p8F);
-  for (int half = 0; half < 2; ++half) {
-    const __m512i words = _mm512_cvtepi8_epi16(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + half * 32)));
-    const __m512i f16 = _mm512_and_si512(_mm512_slli_epi16(words, 7), _mm512_set1_epi16(-0x4080));
-    const __m512 first = _mm512_cvtph_ps(_mm512_castsi512_si256(f16));
-    const __m512 second = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(f16, 1));
-    _mm512_storeu_ps(to + half * 32, _mm512_mul_ps(first, unit));
-    _mm512_storeu_ps(to + half * 32 + 16, _mm512_mul_ps(second, unit));
-  }
-}
-
-}  // namespace
-
-void decode_nvfp4_avx512(const PackedChunk& chunk) {
-  const __m512i values = _mm512_load_si512(kValues);
+void decode_nvfp4(const PackedChunk& chunk) {
+  const __m512i values = _mm512_load_si512(kE2m1Values);
   const std::byte* codes = chunk.codes;
   uint16_t* to = chunk.values;
   for (int64_t block = 0; block < chunk.pairs / kScaledPairs; ++block) {
-    decode_scales(codes, chunk.scales + block * kPanel);
+    for (int64_t half = 0; half < kPanel; half += kPanel / 2) {
+      const F32Scales scales(codes + half);
+      _mm512_storeu_ps(chunk.scales + block * kPanel + half, scales.low);
+      _mm512_storeu_ps(chunk.scales + block * kPanel + half + kGroup, scales.high);
+    }
     codes += kPanel;
     for (int64_t pair = 0; pair < kScaledPairs; ++pair) {
       const __m512i words = _mm512_loadu_si512(codes);
@@ -122,9 +104,11 @@ void decode_nvfp4_avx512(const PackedChunk& chunk) {
   }
 }
 
+}  // namespace
+
 const PanelKernels kPanelsAvx512 = {
     .form = InputForm::kF32Columns,
-    .decode_nvfp4 = decode_nvfp4_avx512,
+    .decode_nvfp4 = decode_nvfp4,
     .decode_fp8 = decode_fp8_avx2,
     .multiply = {multiply<1>, multiply<2>, multiply<3>, multiply<4>, multiply<5>, multiply<6>}};
 

@@ -1,7 +1,9 @@
 // Dot products of bf16 pairs: one instruction takes 32 weights. Both columns of a pair are added
-// into the lane of their output, one after the other, each with one rounding.
+// into the lane of their output, one after the other, each with one rounding. Codes are looked up
+// on their way into a register: the ports that do it are not those that multiply.
 #include <immintrin.h>
 
+#include "dakkar/device/cpu/panel_codes_avx512.h"
 #include "dakkar/device/cpu/panels.h"
 
 namespace dak::cpu {
@@ -13,74 +15,108 @@ __m512bh as_pairs(__m512i words) {
   return reinterpret_cast<__m512bh>(words);
 }
 
+/// Weights of one pair of columns: 64 outputs.
+struct PairOfColumns {
+  __m512bh of[kGroups];
+};
+
 template <int kRows>
 struct Sums {
   __m512 of[kRows][kGroups];
+
+  void clear() {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_setzero_ps();
+      }
+    }
+  }
+
+  void load(const float* from) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_loadu_ps(from + r * kPanel + g * kGroup);
+      }
+    }
+  }
+
+  void store(float* to) const {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        _mm512_storeu_ps(to + r * kPanel + g * kGroup, of[r][g]);
+      }
+    }
+  }
+
+  /// Adds one pair of the rows, which lie at `x`.
+  void multiply(const PairOfColumns& w, const int* x) {
+    for (int r = 0; r < kRows; ++r) {
+      const __m512bh input = as_pairs(_mm512_set1_epi32(x[r]));
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_dpbf16_ps(of[r][g], w.of[g], input);
+      }
+    }
+  }
+
+  /// Multiplies by the scales of the 64 outputs and adds to the sums at `to`.
+  void add_scaled(const __m512 (&scales)[kGroups], float* to) const {
+    for (int g = 0; g < kGroups; ++g) {
+      for (int r = 0; r < kRows; ++r) {
+        float* at = to + r * kPanel + g * kGroup;
+        _mm512_storeu_ps(at, _mm512_fmadd_ps(of[r][g], scales[g], _mm512_loadu_ps(at)));
+      }
+    }
+  }
 };
 
-/// Multiplies pairs [begin, end) into `sums`.
-template <int kRows>
-inline void multiply_pairs(const GroupProduct& product, int64_t begin, int64_t end,
-                           Sums<kRows>& sums) {
-  const auto* x = static_cast<const int*>(product.x);
-  for (int64_t pair = begin; pair < end; ++pair) {
-    const uint16_t* values = product.values + pair * kPanel * 2;
-    __m512bh w[kGroups];
-    for (int g = 0; g < kGroups; ++g) {
-      w[g] = as_pairs(_mm512_loadu_si512(values + g * kGroup * 2));
-    }
-    for (int r = 0; r < kRows; ++r) {
-      const __m512bh input = as_pairs(_mm512_set1_epi32(x[pair * kRows + r]));
-      for (int g = 0; g < kGroups; ++g) {
-        sums.of[r][g] = _mm512_dpbf16_ps(sums.of[r][g], w[g], input);
-      }
-    }
+PairOfColumns load_pair(const uint16_t* values) {
+  PairOfColumns pair;
+  for (int g = 0; g < kGroups; ++g) {
+    pair.of[g] = as_pairs(_mm512_loadu_si512(values + g * kGroup * 2));
   }
-}
-
-template <int kRows>
-void multiply_plain(const GroupProduct& product) {
-  Sums<kRows> sums;
-  for (int r = 0; r < kRows; ++r) {
-    for (int g = 0; g < kGroups; ++g) {
-      sums.of[r][g] = _mm512_loadu_ps(product.sums + r * kPanel + g * kGroup);
-    }
-  }
-  multiply_pairs<kRows>(product, 0, product.pairs, sums);
-  for (int r = 0; r < kRows; ++r) {
-    for (int g = 0; g < kGroups; ++g) {
-      _mm512_storeu_ps(product.sums + r * kPanel + g * kGroup, sums.of[r][g]);
-    }
-  }
-}
-
-template <int kRows>
-void multiply_scaled(const GroupProduct& product) {
-  const float* scales = product.scales;
-  for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs, scales += kPanel) {
-    Sums<kRows> sums;
-    for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        sums.of[r][g] = _mm512_setzero_ps();
-      }
-    }
-    multiply_pairs<kRows>(product, pair, pair + kScaledPairs, sums);
-    for (int g = 0; g < kGroups; ++g) {
-      const __m512 scale = _mm512_loadu_ps(scales + g * kGroup);
-      for (int r = 0; r < kRows; ++r) {
-        float* to = product.sums + r * kPanel + g * kGroup;
-        _mm512_storeu_ps(to, _mm512_fmadd_ps(sums.of[r][g], scale, _mm512_loadu_ps(to)));
-      }
-    }
-  }
+  return pair;
 }
 
 template <int kRows>
 void multiply(const GroupProduct& product) {
-  if (product.scales == nullptr) {
-    return multiply_plain<kRows>(product);
+  const auto* x = static_cast<const int*>(product.x);
+  Sums<kRows> sums;
+  sums.load(product.sums);
+  for (int64_t pair = 0; pair < product.pairs; ++pair) {
+    sums.multiply(load_pair(product.values + pair * kPanel * 2), x + pair * kRows);
   }
-  multiply_scaled<kRows>(product);
+  sums.store(product.sums);
+}
+
+/// How far ahead of the codes in use memory is read.
+constexpr int64_t kAhead = 4096;
+
+template <int kRows>
+void multiply_nvfp4(const PackedProduct& product) {
+  const auto* x = static_cast<const int*>(product.x);
+  const std::byte* codes = product.codes;
+  const __m512i values = _mm512_load_si512(kE2m1Values);
+  for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs) {
+    const std::byte* scales = codes;
+    codes += kPanel;
+    Sums<kRows> sums;
+    sums.clear();
+    _mm_prefetch(reinterpret_cast<const char*>(scales + kAhead), _MM_HINT_T0);
+    for (int64_t i = 0; i < kScaledPairs; ++i) {
+      const __m512i words = _mm512_loadu_si512(codes);
+      _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead), _MM_HINT_T0);
+      const auto lookup = [&](__m512i index) {
+        return as_pairs(_mm512_permutexvar_epi16(index, values));
+      };
+      sums.multiply({lookup(words), lookup(_mm512_srli_epi16(words, 4)),
+                     lookup(_mm512_srli_epi16(words, 8)), lookup(_mm512_srli_epi16(words, 12))},
+                    x + (pair + i) * kRows);
+      codes += kNvfp4PairBytes;
+    }
+    const F32Scales first(scales);
+    const F32Scales second(scales + kPanel / 2);
+    sums.add_scaled({first.low, first.high, second.low, second.high}, product.sums);
+  }
 }
 
 /// The low or high bytes of the bf16 values of e4m3 codes 0 to 127.
@@ -112,30 +148,58 @@ constexpr CodeBytes make_code_bytes() {
 
 constexpr CodeBytes kCodeBytes = make_code_bytes();
 
-void decode_fp8(const PackedChunk& chunk) {
-  const __m512i low_first = _mm512_load_si512(kCodeBytes.low);
-  const __m512i low_second = _mm512_load_si512(kCodeBytes.low + 64);
-  const __m512i high_first = _mm512_load_si512(kCodeBytes.high);
-  const __m512i high_second = _mm512_load_si512(kCodeBytes.high + 64);
-  const __m512i sign = _mm512_set1_epi8(-0x80);
-  for (int64_t half = 0; half < 2 * chunk.pairs; ++half) {
-    const __m512i codes = _mm512_loadu_si512(chunk.codes + half * 64);
-    const __m512i low = _mm512_permutex2var_epi8(low_first, codes, low_second);
-    const __m512i magnitude = _mm512_permutex2var_epi8(high_first, codes, high_second);
+/// 64 e4m3 codes as bf16: outputs of two groups, interleaved in lanes of 16 bytes.
+class Fp8Codes {
+ public:
+  Fp8Codes()
+      : low_first_(_mm512_load_si512(kCodeBytes.low)),
+        low_second_(_mm512_load_si512(kCodeBytes.low + 64)),
+        high_first_(_mm512_load_si512(kCodeBytes.high)),
+        high_second_(_mm512_load_si512(kCodeBytes.high + 64)) {}
+
+  void decode(__m512i codes, __m512i* first, __m512i* second) const {
+    const __m512i low = _mm512_permutex2var_epi8(low_first_, codes, low_second_);
+    const __m512i magnitude = _mm512_permutex2var_epi8(high_first_, codes, high_second_);
     // magnitude | (codes & sign)
-    const __m512i high = _mm512_ternarylogic_epi32(magnitude, codes, sign, 0xf8);
-    uint16_t* to = chunk.values + half * 64;
-    _mm512_storeu_si512(to, _mm512_unpacklo_epi8(low, high));
-    _mm512_storeu_si512(to + 32, _mm512_unpackhi_epi8(low, high));
+    const __m512i high = _mm512_ternarylogic_epi32(magnitude, codes, _mm512_set1_epi8(-0x80), 0xf8);
+    *first = _mm512_unpacklo_epi8(low, high);
+    *second = _mm512_unpackhi_epi8(low, high);
   }
+
+ private:
+  __m512i low_first_;
+  __m512i low_second_;
+  __m512i high_first_;
+  __m512i high_second_;
+};
+
+template <int kRows>
+void multiply_fp8(const PackedProduct& product) {
+  const Fp8Codes table;
+  const auto* x = static_cast<const int*>(product.x);
+  Sums<kRows> sums;
+  sums.load(product.sums);
+  for (int64_t pair = 0; pair < product.pairs; ++pair) {
+    const std::byte* codes = product.codes + pair * kFp8PairBytes;
+    _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead + 64), _MM_HINT_T0);
+    __m512i words[kGroups];
+    table.decode(_mm512_loadu_si512(codes), &words[0], &words[1]);
+    table.decode(_mm512_loadu_si512(codes + 64), &words[2], &words[3]);
+    sums.multiply({as_pairs(words[0]), as_pairs(words[1]), as_pairs(words[2]), as_pairs(words[3])},
+                  x + pair * kRows);
+  }
+  sums.store(product.sums);
 }
 
 }  // namespace
 
 const PanelKernels kPanelsAvx512Bf16 = {
     .form = InputForm::kBf16Pairs,
-    .decode_nvfp4 = decode_nvfp4_avx512,
-    .decode_fp8 = decode_fp8,
-    .multiply = {multiply<1>, multiply<2>, multiply<3>, multiply<4>, multiply<5>, multiply<6>}};
+    .multiply = {multiply<1>, multiply<2>, multiply<3>, multiply<4>, multiply<5>, multiply<6>},
+    .multiply_nvfp4 = {multiply_nvfp4<1>, multiply_nvfp4<2>, multiply_nvfp4<3>, multiply_nvfp4<4>,
+                       multiply_nvfp4<5>, multiply_nvfp4<6>},
+    .multiply_fp8 = {multiply_fp8<1>, multiply_fp8<2>, multiply_fp8<3>, multiply_fp8<4>,
+                     multiply_fp8<5>, multiply_fp8<6>}};
 
 }  // namespace dak::cpu
