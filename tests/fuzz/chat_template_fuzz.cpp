@@ -17,7 +17,8 @@ constexpr std::string_view kMessages = R"([
    "tool_calls": [{"id": "1", "type": "function",
                    "function": {"name": "f", "arguments": {"a": [1, 2.5, null, true]}}}]},
   {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "3"}]},
-  {"role": "user", "content": "2+2?"}])";
+  {"role": "user", "content": "2+2?"},
+  {"role": "assistant", "content": [{"type": "text", "text": "4, b"}], "reasoning_content": "a"}])";
 
 dak::jinja::Value value_of(dak::jinja::Heap& heap, std::string_view json) {
   const auto document = dak::JsonDocument::parse(json);
@@ -40,7 +41,13 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   dak::TemplateInput input;
   input.messages = value_of(input.heap, kMessages);
   input.tools = value_of(input.heap, R"([{"type": "function", "function": {"name": "f"}}])");
+  input.documents = value_of(input.heap, R"([{"title": "t", "text": "d"}])");
   input.generation_prompt = dak::GenerationPrompt::kAdd;
+  // The length decides, so that one input always does the same.
+  if (size % 3 == 0) {
+    input.generation_prompt = dak::GenerationPrompt::kNone;
+    input.continued_field = size % 2 == 0 ? "content" : "reasoning_content";
+  }
   input.limits = {
       .steps = 100'000, .output_bytes = 1 << 20, .memory_bytes = 16 << 20, .call_depth = 50};
   const auto prompt = parsed->render(input);
