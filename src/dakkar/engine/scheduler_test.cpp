@@ -180,6 +180,20 @@ TEST(SchedulerTest, ACancelledSequenceIsLeftOutOfTheNextPlan) {
   EXPECT_FALSE(driver.scheduler.cancel(1).has_value());
 }
 
+TEST(SchedulerTest, MemoryOfACancelledSequenceWaitsForTheLastLaunchedStep) {
+  Driver driver({});
+  driver.scheduler.add(1, request_of(10, 50));
+  driver.plan();
+  driver.plan();
+  EXPECT_TRUE(driver.scheduler.cancel(1).has_value());
+  driver.commit();
+  EXPECT_EQ(driver.pool.used_pages(), 1);
+  EXPECT_EQ(driver.pool.used_slots(), 1);
+  driver.commit();
+  EXPECT_EQ(driver.pool.used_pages(), 0);
+  EXPECT_EQ(driver.pool.used_slots(), 0);
+}
+
 TEST(SchedulerTest, AFailedSlotEndsItsOwnRequestOnly) {
   Driver driver({});
   driver.scheduler.add(1, request_of(10, 50));

@@ -43,18 +43,22 @@ TEST_F(StepTest, UnknownIdsBecomeTheSlotsLastToken) {
 
 TEST_F(StepTest, ASlotThatStandsElsewhereFailsAndStays) {
   SlotHeader* slots = headers({{.position = 3, .base = 0, .last_token = 1, .failed = 0},
-                               {.position = 9, .base = 0, .last_token = 1, .failed = 0}});
+                               {.position = 9, .base = 0, .last_token = 1, .failed = 0},
+                               {.position = 6, .base = 0, .last_token = 1, .failed = 0}});
   const StepArgs args{.table = rig_.table({{.slot = 0, .position = 4, .tokens = 1},
-                                           {.slot = 1, .position = 9, .tokens = 1}},
-                                          2, slots),
-                      .ids = rig_.ints({8, 8}),
-                      .tokens = rig_.count(2)};
+                                           {.slot = 1, .position = 9, .tokens = 1},
+                                           {.slot = 2, .position = 5, .tokens = 1}},
+                                          3, slots),
+                      .ids = rig_.ints({8, 8, 8}),
+                      .tokens = rig_.count(3)};
   ops::begin_step(rig_.context(), args);
   ops::advance(rig_.context(), args);
   EXPECT_NE(at(slots, 0).failed, 0);
   EXPECT_EQ(at(slots, 0).position, 3);
   EXPECT_EQ(at(slots, 1).failed, 0);
   EXPECT_EQ(at(slots, 1).position, 10);
+  EXPECT_NE(at(slots, 2).failed, 0);
+  EXPECT_EQ(at(slots, 2).position, 6);
 }
 
 TEST_F(StepTest, PrefillsMoveTheBaseToTheLastMultipleOf16AndDecodesBy16) {
