@@ -40,35 +40,48 @@ int64_t lanes_at(int64_t i, int64_t width) {
   return width - i < V::kLanes ? width - i : V::kLanes;
 }
 
+/// A whole vector from element `i` on.
+template <typename V>
+typename V::Register load_whole(const Elements& from, int64_t i) {
+  return from.stored == Stored::kBF16 ? V::widen_bf16(from.data + 2 * i)
+                                      : V::load(reinterpret_cast<const float*>(from.data) + i);
+}
+
+/// Stores a whole vector from element `i` on, rounded to nearest, ties to even.
+template <typename V>
+void store_whole(const Elements& to, int64_t i, typename V::Register value) {
+  if (to.stored == Stored::kBF16) {
+    V::store_bf16(to.data + 2 * i, value);
+  } else {
+    V::store(reinterpret_cast<float*>(to.data) + i, value);
+  }
+}
+
 /// `count` elements from `i` on, zeros behind.
 template <typename V>
 typename V::Register load_at(const Elements& from, int64_t i, int64_t count) {
-  const bool narrow = from.stored == Stored::kBF16;
-  const std::byte* data = from.data + i * (narrow ? 2 : 4);
-  std::byte part[V::kLanes * 4] = {};
-  if (count < V::kLanes) {
-    for (int64_t b = 0; b < count * (narrow ? 2 : 4); ++b) {
-      part[b] = data[b];
-    }
-    data = part;
+  if (count == V::kLanes) {
+    return load_whole<V>(from, i);
   }
-  return narrow ? V::widen_bf16(data) : V::load(reinterpret_cast<const float*>(data));
+  const int64_t bytes = from.stored == Stored::kBF16 ? 2 : 4;
+  std::byte part[V::kLanes * 4] = {};
+  for (int64_t b = 0; b < count * bytes; ++b) {
+    part[b] = from.data[i * bytes + b];
+  }
+  return load_whole<V>({part, from.stored}, 0);
 }
 
-/// Stores the first `count` lanes from element `i` on, rounded to nearest, ties to even.
+/// Stores the first `count` lanes from element `i` on.
 template <typename V>
 void store_at(const Elements& to, int64_t i, int64_t count, typename V::Register value) {
-  const bool narrow = to.stored == Stored::kBF16;
-  std::byte* data = to.data + i * (narrow ? 2 : 4);
-  std::byte part[V::kLanes * 4];
-  std::byte* target = count < V::kLanes ? part : data;
-  if (narrow) {
-    V::store_bf16(target, value);
-  } else {
-    V::store(reinterpret_cast<float*>(target), value);
+  if (count == V::kLanes) {
+    return store_whole<V>(to, i, value);
   }
-  for (int64_t b = 0; count < V::kLanes && b < count * (narrow ? 2 : 4); ++b) {
-    data[b] = part[b];
+  const int64_t bytes = to.stored == Stored::kBF16 ? 2 : 4;
+  std::byte part[V::kLanes * 4];
+  store_whole<V>({part, to.stored}, 0, value);
+  for (int64_t b = 0; b < count * bytes; ++b) {
+    to.data[i * bytes + b] = part[b];
   }
 }
 

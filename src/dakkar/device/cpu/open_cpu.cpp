@@ -34,6 +34,7 @@ KernelTable kernels_with() {
   table.combine_experts =
       vector_kernel<CombineExpertsArgs, combine_experts<kRows>, &KernelTable::combine_experts>;
   table.causal_conv = vector_kernel<CausalConvArgs, causal_conv<kRows>, &KernelTable::causal_conv>;
+  table.route = vector_kernel<RouteArgs, route<kRows>, &KernelTable::route>;
   table.linear = team_kernel<LinearArgs, linear<kLinear>>;
   table.expert_linear = team_kernel<ExpertLinearArgs, expert_linear<kLinear>>;
   table.ssm_scan = vector_kernel<SsmScanArgs, ssm_scan<kScan>, &KernelTable::ssm_scan>;

@@ -8,7 +8,8 @@
 #include "dakkar/device/worker_team.h"
 
 /// Ops of `ops::` by the vectors of `kKernels`, for arguments that are vectorised: rows of bf16 or
-/// f32, four taps of a convolution. Instantiated for the two instruction sets.
+/// f32, four taps of a convolution, experts in one group. Instantiated for the two instruction
+/// sets.
 namespace dak::cpu {
 
 [[nodiscard]] bool is_vectorised(const EmbedArgs& args);
@@ -20,6 +21,7 @@ namespace dak::cpu {
 [[nodiscard]] bool is_vectorised(const ConcatColumnsArgs& args);
 [[nodiscard]] bool is_vectorised(const CombineExpertsArgs& args);
 [[nodiscard]] bool is_vectorised(const CausalConvArgs& args);
+[[nodiscard]] bool is_vectorised(const RouteArgs& args);
 
 template <const RowKernels& kKernels>
 void embed(WorkerTeam& team, const EmbedArgs& args);
@@ -39,5 +41,7 @@ template <const RowKernels& kKernels>
 void combine_experts(WorkerTeam& team, const CombineExpertsArgs& args);
 template <const RowKernels& kKernels>
 void causal_conv(WorkerTeam& team, const CausalConvArgs& args);
+template <const RowKernels& kKernels>
+void route(WorkerTeam& team, const RouteArgs& args);
 
 }  // namespace dak::cpu

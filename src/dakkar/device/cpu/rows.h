@@ -51,6 +51,18 @@ struct ConvRows {
   int64_t end = 0;
 };
 
+/// Products of some tokens with some experts' gates.
+struct GateScores {
+  const float* x = nullptr;  ///< [tokens, width]
+  int64_t tokens = 0;
+  Elements gate;           ///< [experts, width]
+  int64_t gate_bytes = 0;  ///< from an expert to the next
+  int64_t experts = 0;
+  int64_t width = 0;
+  float* scores = nullptr;  ///< [tokens, experts], rows `stride` floats apart: sigmoid(x . gate)
+  int64_t stride = 0;
+};
+
 /// The kernels of one instruction set.
 struct RowKernels {
   void (*norm)(const NormRow& row) = nullptr;
@@ -62,6 +74,7 @@ struct RowKernels {
   void (*relu2)(const MapRow& row) = nullptr;  ///< max(x, 0)^2
   void (*combine)(const CombineRow& row) = nullptr;
   void (*convolve)(const ConvRows& rows) = nullptr;
+  void (*gate)(const GateScores& scores) = nullptr;
 };
 
 extern const RowKernels kRowsAvx2;

@@ -137,6 +137,95 @@ void convolve_rows(const ConvRows& rows) {
   }
 }
 
+/// x . gate of a few tokens with a few experts: lanes run along the width, and are added up at the
+/// end in the same way for any tile.
+template <typename V, int kTokens, int kExperts>
+struct GateTile {
+  typename V::Register sum[kTokens][kExperts];
+
+  void add(const typename V::Register* x, const typename V::Register* gate) {
+    for (int t = 0; t < kTokens; ++t) {
+      for (int e = 0; e < kExperts; ++e) {
+        sum[t][e] = V::multiply_add(x[t], gate[e], sum[t][e]);
+      }
+    }
+  }
+};
+
+template <typename V, int kTokens, int kExperts>
+void gate_tile(const GateScores& in, int64_t token, int64_t expert) {
+  GateTile<V, kTokens, kExperts> tile;
+  Elements x[kTokens];
+  Elements gates[kExperts];
+  for (int t = 0; t < kTokens; ++t) {
+    auto* row = const_cast<float*>(in.x + (token + t) * in.width);
+    x[t] = {reinterpret_cast<std::byte*>(row), Stored::kF32};
+    for (int e = 0; e < kExperts; ++e) {
+      gates[e] = {in.gate.data + (expert + e) * in.gate_bytes, in.gate.stored};
+      tile.sum[t][e] = V::broadcast(0.0F);
+    }
+  }
+  typename V::Register values[kTokens];
+  typename V::Register gate[kExperts];
+  int64_t i = 0;
+  for (; i + V::kLanes <= in.width; i += V::kLanes) {
+    for (int e = 0; e < kExperts; ++e) {
+      gate[e] = load_whole<V>(gates[e], i);
+    }
+    for (int t = 0; t < kTokens; ++t) {
+      values[t] = load_whole<V>(x[t], i);
+    }
+    tile.add(values, gate);
+  }
+  for (; i < in.width; i += V::kLanes) {
+    for (int e = 0; e < kExperts; ++e) {
+      gate[e] = load_at<V>(gates[e], i, in.width - i);
+    }
+    for (int t = 0; t < kTokens; ++t) {
+      values[t] = load_at<V>(x[t], i, in.width - i);
+    }
+    tile.add(values, gate);
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    for (int e = 0; e < kExperts; ++e) {
+      in.scores[(token + t) * in.stride + expert + e] = V::sum(tile.sum[t][e]);
+    }
+  }
+}
+
+template <typename V, int kTokens>
+void gate_tokens(const GateScores& in, int64_t token) {
+  int64_t expert = 0;
+  for (; expert + 4 <= in.experts; expert += 4) {
+    gate_tile<V, kTokens, 4>(in, token, expert);
+  }
+  for (; expert < in.experts; ++expert) {
+    gate_tile<V, kTokens, 1>(in, token, expert);
+  }
+  const typename V::Register one = V::broadcast(1.0F);
+  for (int t = 0; t < kTokens; ++t) {
+    float* scores = in.scores + (token + t) * in.stride;
+    const Elements row = {reinterpret_cast<std::byte*>(scores), Stored::kF32};
+    for (int64_t e = 0; e < in.experts; e += V::kLanes) {
+      const int64_t count = lanes_at<V>(e, in.experts);
+      const typename V::Register x = load_at<V>(row, e, count);
+      const typename V::Register small = exp_of<V>(V::minus_magnitude(x));
+      store_at<V>(row, e, count, V::divide(V::where_negative(x, small, one), V::add(one, small)));
+    }
+  }
+}
+
+template <typename V>
+void gate_scores(const GateScores& in) {
+  int64_t token = 0;
+  for (; token + V::kRowTile <= in.tokens; token += V::kRowTile) {
+    gate_tokens<V, V::kRowTile>(in, token);
+  }
+  for (; token < in.tokens; ++token) {
+    gate_tokens<V, 1>(in, token);
+  }
+}
+
 template <typename V>
 constexpr RowKernels row_kernels() {
   return {.norm = norm_row<V>,
@@ -145,7 +234,8 @@ constexpr RowKernels row_kernels() {
           .copy = copy_row<V>,
           .relu2 = relu2_row<V>,
           .combine = combine_row<V>,
-          .convolve = convolve_rows<V>};
+          .convolve = convolve_rows<V>,
+          .gate = gate_scores<V>};
 }
 
 }  // namespace dak::cpu
