@@ -136,5 +136,43 @@ TEST(RankWorkerTest, APlanOutsideItsLimitsIsAnErrorNotACrash) {
   EXPECT_FALSE(executor->wait().has_value()) << "a rank that failed has ended";
 }
 
+TEST(RankWorkerTest, AStateIsLookedForOnlyWhereTheLastStepLeftIt) {
+  const std::unique_ptr<Backend> backend = open_reference().value();
+  using Uses = std::pair<CarryUse, CarryUse>;
+  for (const auto& [first, second] :
+       {Uses{CarryUse::kNone, CarryUse::kRead}, Uses{CarryUse::kNone, CarryUse::kReadWrite},
+        Uses{CarryUse::kWrite, CarryUse::kNone}, Uses{CarryUse::kWrite, CarryUse::kWrite},
+        Uses{CarryUse::kWrite, CarryUse::kRead}}) {
+    auto executor = Executor::start({.load = fake_loader({.carry_layer_bytes = 1 << 20}),
+                                     .load_args = {.backend = backend.get()}})
+                        .value();
+    ASSERT_TRUE(executor->prepare(test_memory(*executor)).has_value());
+    const CacheSpec& spec = executor->cache_spec();
+    int32_t position = 0;
+    for (const CarryUse use : {first, second}) {
+      SequencePlan sequence;
+      sequence.position = position;
+      sequence.rows = 4;
+      sequence.pages_from = position == 0 ? 0 : 1;
+      sequence.pages_added = position == 0 ? 1 : 0;
+      sequence.offsets = position == 0 ? static_cast<int32_t>(spec.state_layers) : 0;
+      sequence.carry = use;
+      sequence.carry_offsets =
+          use == CarryUse::kWrite ? static_cast<int32_t>(spec.state_layers) : 0;
+      StepPlan plan;
+      GroupPlan& group = plan.groups.emplace_back();
+      group.sequences = {sequence};
+      group.ids = {1, 2, 3, 4};
+      group.pages.assign(static_cast<size_t>(sequence.pages_added), 0);
+      group.state_offsets.assign(static_cast<size_t>(sequence.offsets), 1 << 20);
+      group.carry_offsets.assign(static_cast<size_t>(sequence.carry_offsets), 2 << 20);
+      executor->launch(plan);
+      const bool agrees = position == 0 || writes_carry(first) == reads_carry(second);
+      EXPECT_EQ(executor->wait().has_value(), agrees) << position;
+      position += 4;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dak

@@ -22,9 +22,8 @@ std::string gib(int64_t bytes) {
   return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / static_cast<double>(1 << 30));
 }
 
-/// Each of two steps under way may end one long prompt and begin the next, which makes three; one
-/// more lets a more urgent prompt begin before them without pushing one out.
-constexpr int64_t kMostCarries = 4;
+// A step cuts at most one prompt, and the two under way may each have ended another.
+constexpr int64_t kMostCarries = 3;
 
 int64_t carries_for(const CacheSpec& spec, int64_t sequences) {
   return spec.has_carry() ? std::min(sequences, kMostCarries) : 0;

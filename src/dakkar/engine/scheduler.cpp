@@ -120,10 +120,15 @@ void Scheduler::plan_prefill(Sequence& sequence, int64_t rows, Draft& draft) {
   if (rows == 0) {
     return;
   }
-  const bool ends = sequence.position + rows == sequence.prefill_end;
-  if (!hold_pages(sequence, sequence.position + rows) || (!ends && !hold_carry(sequence))) {
+  if (!hold_pages(sequence, sequence.position + rows)) {
     draft.short_of_memory = true;
     return;
+  }
+  const bool ends = sequence.position + rows == sequence.prefill_end;
+  if (pool_.spec().has_carry() && !ends && !sequence.carry.has_value()) {
+    // Only its first step comes here, and that was admitted with one.
+    sequence.carry = pool_.take_carry();
+    check(sequence.carry.has_value(), "a carry was promised and is not there");
   }
   draft.prefills.emplace_back(&sequence, rows);
   draft.room -= rows;
@@ -147,10 +152,9 @@ bool Scheduler::try_admit(Sequence& sequence, Draft& draft) {
   const int64_t rows = prefill_rows(sequence, known, draft.room);
   int64_t pages = CachePool::pages_for(
       pool_.spec(), std::min(sequence.longest(), known + config_.forecast_tokens));
-  int64_t carries = pool_.spec().has_carry() && rows < known ? 1 : 0;
+  const int64_t carries = pool_.spec().has_carry() && rows < known ? 1 : 0;
   for (const Sequence* other : running_) {
     pages += promised_pages(*other);
-    carries += promised_carries(*other);
   }
   if (rows == 0 || !pool_.can_take(pages, 1, carries)) {
     return false;
@@ -173,12 +177,6 @@ int64_t Scheduler::promised_pages(const Sequence& sequence) const {
                            CachePool::pages_for(pool_.spec(), tokens) - std::ssize(sequence.pages));
 }
 
-int64_t Scheduler::promised_carries(const Sequence& sequence) const {
-  // One without rows so far may still turn out to need several steps.
-  const bool may_need = sequence.prefilling() && !sequence.carry.has_value();
-  return pool_.spec().has_carry() && may_need ? 1 : 0;
-}
-
 bool Scheduler::hold_pages(Sequence& sequence, int64_t tokens) {
   const int64_t missing = CachePool::pages_for(pool_.spec(), tokens) - std::ssize(sequence.pages);
   while (missing > 0 && !pool_.can_take(missing, 0)) {
@@ -197,33 +195,9 @@ bool Scheduler::hold_pages(Sequence& sequence, int64_t tokens) {
   return true;
 }
 
-bool Scheduler::hold_carry(Sequence& sequence) {
-  if (!pool_.spec().has_carry() || sequence.carry.has_value()) {
-    return true;
-  }
-  while (!pool_.can_take(0, 0, 1)) {
-    Sequence* victim = pool_.retiring() ? nullptr : worst_carrying_after(sequence);
-    if (victim == nullptr) {
-      return false;
-    }
-    preempt(*victim);
-  }
-  sequence.carry = pool_.take_carry();
-  return true;
-}
-
 Sequence* Scheduler::worst_after(const Sequence& sequence) const {
   Sequence* worst = running_.empty() ? nullptr : *running_.rbegin();
   return worst != nullptr && sequence.before(*worst) ? worst : nullptr;
-}
-
-Sequence* Scheduler::worst_carrying_after(const Sequence& sequence) const {
-  for (auto other = running_.rbegin(); other != running_.rend(); ++other) {
-    if ((*other)->carry.has_value() && sequence.before(**other)) {
-      return *other;
-    }
-  }
-  return worst_after(sequence);
 }
 
 void Scheduler::preempt(Sequence& sequence) {

@@ -114,14 +114,11 @@ class Scheduler final {
   [[nodiscard]] int64_t prefill_rows(const Sequence& sequence, int64_t end, int64_t room) const;
   void plan_prefill(Sequence& sequence, int64_t rows, Draft& draft);
   [[nodiscard]] bool hold_pages(Sequence& sequence, int64_t tokens);
-  [[nodiscard]] bool hold_carry(Sequence& sequence);
   [[nodiscard]] Sequence* worst_after(const Sequence& sequence) const;
-  [[nodiscard]] Sequence* worst_carrying_after(const Sequence& sequence) const;
   void preempt(Sequence& sequence);
   void release(Sequence& sequence);
   void release_carry(Sequence& sequence);
   [[nodiscard]] int64_t promised_pages(const Sequence& sequence) const;
-  [[nodiscard]] int64_t promised_carries(const Sequence& sequence) const;
   [[nodiscard]] StepPlan launch(const Draft& draft);
   [[nodiscard]] int64_t output_limit(const GenerationRequest& request) const;
   [[nodiscard]] Outcome end(Sequence& sequence, GenerationEvent event);

@@ -7,93 +7,13 @@
 
 #include <gtest/gtest.h>
 
+#include "dakkar/engine/scheduler_driver.h"
+
 namespace dak {
 namespace {
 
-constexpr int64_t kExtent = int64_t{2} << 20;
-
-/// Two pages of 128 tokens, or two blocks, in an extent of 2 MiB; a slot has two blocks.
-CacheSpec test_spec() {
-  return {.page_tokens = 128,
-          .page_bytes = 1 << 20,
-          .state_layers = 2,
-          .state_layer_bytes = 1 << 20,
-          .vocab = 100};
-}
-
-struct Sizes {
-  int64_t extents = 64;
-  int64_t seqs = 8;
-  int64_t step_tokens = 512;
-  int64_t model_len = 4096;
-  int64_t forecast = 16;
-  SchedulingPolicy policy = SchedulingPolicy::kFifo;
-};
-
-GenerationRequest request_of(int64_t prompt, int64_t max_tokens) {
-  GenerationRequest request;
-  request.prompt.assign(static_cast<size_t>(prompt), 3);
-  request.stop.max_tokens = max_tokens;
-  return request;
-}
-
-/// A scheduler whose steps are answered by the test: every draw gives token 1 unless told.
-class Driver final {
- public:
-  explicit Driver(const Sizes& sizes)
-      : pool({.spec = test_spec(), .arena_bytes = sizes.extents * kExtent, .slots = sizes.seqs}),
-        scheduler({.max_model_len = sizes.model_len,
-                   .max_num_seqs = sizes.seqs,
-                   .max_step_tokens = sizes.step_tokens,
-                   .forecast_tokens = sizes.forecast,
-                   .policy = sizes.policy},
-                  pool) {}
-
-  /// Plans a step and leaves its result open.
-  std::optional<GroupPlan> plan() {
-    std::optional<StepPlan> step = scheduler.plan();
-    scheduler.check_invariants();
-    if (!step.has_value()) {
-      return std::nullopt;
-    }
-    open.push_back(std::move(*step));
-    return open.back().groups.front();
-  }
-
-  /// Answers the oldest open step.
-  std::vector<Outcome> commit(TokenId token = 1) {
-    const GroupPlan& group = open.front().groups.front();
-    StepResult result;
-    result.step = open.front().step;
-    result.failed.assign(group.sequences.size(), 0);
-    SampledToken drawn;
-    drawn.id = token;
-    result.tokens.assign(static_cast<size_t>(group.draws()), drawn);
-    open.erase(open.begin());
-    std::vector<Outcome> outcomes = scheduler.commit(result);
-    scheduler.check_invariants();
-    return outcomes;
-  }
-
-  /// Runs one step ahead until all is done; gives each handle's tokens.
-  std::map<uint64_t, int64_t> run_to_end() {
-    std::map<uint64_t, int64_t> tokens;
-    while (!scheduler.idle() || !open.empty()) {
-      const bool planned = plan().has_value();
-      if (open.size() < 2 && planned) {
-        continue;
-      }
-      for (const Outcome& outcome : commit()) {
-        tokens[outcome.handle] += std::ssize(outcome.event.tokens);
-      }
-    }
-    return tokens;
-  }
-
-  CachePool pool;
-  Scheduler scheduler;
-  std::vector<StepPlan> open;
-};
+using testing::Driver;
+using testing::request_of;
 
 TEST(SchedulerTest, PrefillIsCutAtMultiplesOf128) {
   Driver driver({.step_tokens = 300});
@@ -290,7 +210,7 @@ struct Refusal {
   void (*apply)(GenerationRequest&);
 };
 
-class SchedulerRefusalTest : public testing::TestWithParam<Refusal> {};
+class SchedulerRefusalTest : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(SchedulerRefusalTest, NamesTheField) {
   Driver driver({.extents = 3});
@@ -305,7 +225,7 @@ TEST_P(SchedulerRefusalTest, NamesTheField) {
 
 INSTANTIATE_TEST_SUITE_P(
     Requests, SchedulerRefusalTest,
-    testing::Values(
+    ::testing::Values(
         Refusal{"prompt", [](GenerationRequest& r) { r.prompt.clear(); }},
         Refusal{"prompt", [](GenerationRequest& r) { r.prompt[3] = 100; }},
         Refusal{"prompt", [](GenerationRequest& r) { r.prompt[3] = -1; }},
