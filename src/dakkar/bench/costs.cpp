@@ -24,6 +24,22 @@ Cost& Cost::operator+=(const Cost& other) {
   return *this;
 }
 
+double matrix_bytes(QuantFormat format, int64_t n, int64_t k) {
+  const auto elements = real(n * k);
+  switch (format) {
+    case QuantFormat::kF32:
+      return elements * 4.0;
+    case QuantFormat::kF16:
+    case QuantFormat::kBF16:
+      return elements * 2.0;
+    case QuantFormat::kFp8:
+      return elements;
+    case QuantFormat::kNvfp4:
+      return elements * (0.5 + 1.0 / real(kNvfp4Block));
+  }
+  return 0.0;
+}
+
 Cost linear_cost(const LinearSize& size) {
   return {.bytes = size.weight_bytes + size_in_bytes(size.tokens * size.k, size.in) +
                    size_in_bytes(size.tokens * size.n, size.out),
@@ -51,7 +67,7 @@ Cost ssm_decode_cost(const SsmSize& size) {
   const double state = real(dims.inner() * dims.state);
   const double ring_row = size_in_bytes(dims.inner() + dims.groups * dims.state, dims.activation) +
                           4.0 * real(dims.heads);
-  const double state_bytes = state * real(size.state_element_bytes);
+  const double state_bytes = state * real(size_of(dims.stored));
   const double in_and_out = size_in_bytes(dims.channels() + dims.inner(), dims.activation);
   const double bytes = state_bytes * (1.0 + 1.0 / real(kRingFlushTokens)) +
                        ring_row * (kRingMean + 1.0) + in_and_out;
@@ -73,7 +89,7 @@ Cost ssm_prefill_cost(const MambaDims& dims, int64_t tokens) {
   }
   cost.bytes =
       size_in_bytes(tokens * (dims.channels() + dims.heads + dims.inner()), dims.activation) +
-      4.0 * real(dims.inner() * dims.state);
+      real(dims.inner() * dims.state) * real(size_of(dims.stored));
   return cost;
 }
 

@@ -4,6 +4,7 @@
 
 #include "dakkar/device/sequence_table.h"
 #include "dakkar/tensor/dtype.h"
+#include "dakkar/tensor/quant_view.h"
 
 namespace dak::bench {
 
@@ -22,7 +23,10 @@ struct Cost {
 /// The byte and FLOP models, one per op family; kernels may move and compute more. Sizes in
 /// elements unless said otherwise; T tokens.
 
-/// x [T, K] and out [T, N] once, the weight (its packed bytes) once; 2 T N K operations.
+/// A matrix in a checkpoint's format, block scales included, whatever it is packed into.
+[[nodiscard]] double matrix_bytes(QuantFormat format, int64_t n, int64_t k);
+
+/// x [T, K] and out [T, N] once, the weight once; 2 T N K operations.
 struct LinearSize {
   int64_t tokens = 0;
   int64_t n = 0;
@@ -56,7 +60,6 @@ struct ExpertSize {
 struct SsmSize {
   MambaDims dims;
   int64_t sequences = 0;
-  int64_t state_element_bytes = 4;
 };
 [[nodiscard]] Cost ssm_decode_cost(const SsmSize& size);
 

@@ -17,14 +17,15 @@ struct MambaShape {
   int64_t heads;
   int64_t groups;
 
-  [[nodiscard]] MambaDims dims() const {
+  [[nodiscard]] MambaDims dims(DType stored = DType::kF32) const {
     return {.heads = heads,
             .head_dim = 64,
             .groups = groups,
             .state = 128,
             .ring = kRingFlushTokens + 1,
             .window = 3,
-            .activation = DType::kBF16};
+            .activation = DType::kBF16,
+            .stored = stored};
   }
 };
 
@@ -106,8 +107,8 @@ class DecodeLoop final {
   TensorView ids_;
 };
 
-PreparedOp prepare_decode(Operands& operands, const MambaShape& shape) {
-  const MambaDims dims = shape.dims();
+PreparedOp prepare_decode(Operands& operands, const MambaShape& shape, DType stored) {
+  const MambaDims dims = shape.dims(stored);
   DecodeLoop loop(operands, dims);
   PreparedOp op;
   op.cost = ssm_decode_cost({.dims = dims, .sequences = kDecodes});
@@ -167,9 +168,13 @@ PreparedOp prepare_conv(Operands& operands, const MambaShape& shape, int64_t seq
 }
 
 void add_shape(std::vector<OpRow>& rows, const MambaShape& shape) {
-  rows.push_back({.name = fmt::format("ssm_decode.f32.{}.{}", shape.name, kDecodes),
-                  .what = fmt::format("{} heads, {} sequences, f32 state", shape.heads, kDecodes),
-                  .prepare = [&shape](Operands& o) { return prepare_decode(o, shape); }});
+  for (const DType stored : {DType::kF32, DType::kF16}) {
+    rows.push_back(
+        {.name = fmt::format("ssm_decode.{}.{}.{}", name_of(stored), shape.name, kDecodes),
+         .what = fmt::format("{} heads, {} sequences, {} state", shape.heads, kDecodes,
+                             name_of(stored)),
+         .prepare = [&shape, stored](Operands& o) { return prepare_decode(o, shape, stored); }});
+  }
   rows.push_back({.name = fmt::format("ssm_prefill.f32.{}.{}", shape.name, kPrefill),
                   .what = fmt::format("{} heads, {} tokens", shape.heads, kPrefill),
                   .prepare = [&shape](Operands& o) { return prepare_prefill(o, shape); }});

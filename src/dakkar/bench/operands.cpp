@@ -59,22 +59,6 @@ float RandomWords::uniform(float low, float high) {
   return low + (high - low) * static_cast<float>(next() >> 40) * 0x1p-24F;
 }
 
-double matrix_bytes(QuantFormat format, int64_t n, int64_t k) {
-  const auto elements = static_cast<double>(n * k);
-  switch (format) {
-    case QuantFormat::kF32:
-      return elements * 4.0;
-    case QuantFormat::kF16:
-    case QuantFormat::kBF16:
-      return elements * 2.0;
-    case QuantFormat::kFp8:
-      return elements;
-    case QuantFormat::kNvfp4:
-      return elements * (0.5 + 1.0 / static_cast<double>(kNvfp4Block));
-  }
-  return 0.0;
-}
-
 QuantTensor random_matrix(RandomWords& random, QuantFormat format, int64_t n, int64_t k) {
   check(
       format == QuantFormat::kBF16 || format == QuantFormat::kFp8 || format == QuantFormat::kNvfp4,

@@ -14,6 +14,7 @@ namespace dak::bench {
 /// A stream of pseudo-random words, the same in every run (SplitMix64).
 class RandomWords final {
  public:
+  explicit RandomWords(uint64_t seed = 1) : state_(seed) {}
   [[nodiscard]] uint64_t next();
   /// Uniform below `limit`.
   [[nodiscard]] int64_t below(int64_t limit) {
@@ -22,7 +23,7 @@ class RandomWords final {
   [[nodiscard]] float uniform(float low, float high);
 
  private:
-  uint64_t state_ = 1;
+  uint64_t state_;
 };
 
 /// One sequence of a step: `tokens` new ones from `position` on.
@@ -82,9 +83,6 @@ class Operands final {
   int64_t used_ = 0;  ///< bytes of the newest block
   std::deque<std::vector<PackedWeight>> weights_;
 };
-
-/// Bytes of a matrix in a checkpoint's format.
-[[nodiscard]] double matrix_bytes(QuantFormat format, int64_t n, int64_t k);
 
 /// A random matrix in a checkpoint's format.
 [[nodiscard]] QuantTensor random_matrix(RandomWords& random, QuantFormat format, int64_t n,

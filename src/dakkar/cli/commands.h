@@ -22,6 +22,8 @@ using BackendOpener = std::function<Result<std::unique_ptr<Backend>>(const Model
 [[nodiscard]] Result<int> run_tokenize(const TokenizeOptions& options);
 [[nodiscard]] Result<int> run_logits_command(const LogitsOptions& options,
                                              const BackendOpener& open_backend);
+[[nodiscard]] Result<int> run_bench_offline(const BenchOfflineOptions& options,
+                                            const BackendOpener& open_backend);
 [[nodiscard]] Result<int> run_bench_ops(const BenchOpsOptions& options,
                                         const BackendOpener& open_backend);
 

@@ -266,10 +266,38 @@ void add_bench_ops(CLI::App& bench, BenchOpsOptions& options) {
       ->type_name("FILE");
 }
 
-void add_bench(CLI::App& top, BenchOpsOptions& ops) {
+void add_bench_offline(CLI::App& bench, BenchOfflineOptions& options) {
+  CLI::App& app = *bench.add_subcommand("offline", kBenchOfflineHelp);
+  app.footer(std::string("\n") + kBenchOfflineExamples);
+  add_model(app, options.model);
+  app.add_option("--batch", options.batches,
+                 "Requests at a time; several values, one after another")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--input-len", options.input_len, "Tokens of each prompt, drawn at random")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--output-len", options.output_len, "Tokens generated for each")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--repeat", options.repeat, "Bursts; medians are shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Processors to use (default: all)")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--profile", options.profile, "Show where the time of a step goes");
+  app.add_flag("--interactive", options.interactive,
+               "Run one burst per line of stdin (BATCH INPUT OUTPUT) and answer with a line of "
+               "JSON, for comparing programs in turn");
+  app.add_option("--json", options.json_file, "Also write the medians to this file")
+      ->type_name("FILE");
+}
+
+void add_bench(CLI::App& top, BenchOpsOptions& ops, BenchOfflineOptions& offline) {
   CLI::App& app = *top.add_subcommand("bench", kBenchHelp);
   app.require_subcommand(1);
   add_bench_ops(app, ops);
+  add_bench_offline(app, offline);
 }
 
 /// Where each subcommand's values go.
@@ -281,6 +309,7 @@ struct AllOptions {
   TokenizeOptions tokenize;
   LogitsOptions logits;
   BenchOpsOptions bench_ops;
+  BenchOfflineOptions bench_offline;
 };
 
 CommandOptions chosen(const CLI::App& top, AllOptions& all) {
@@ -303,6 +332,9 @@ CommandOptions chosen(const CLI::App& top, AllOptions& all) {
     return std::move(all.logits);
   }
   if (top.got_subcommand("bench")) {
+    if (top.get_subcommand("bench")->got_subcommand("offline")) {
+      return std::move(all.bench_offline);
+    }
     return std::move(all.bench_ops);
   }
   return VersionOptions{};
@@ -323,7 +355,7 @@ std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
   add_inspect(top, all.inspect);
   add_tokenize(top, all.tokenize);
   add_logits(top, all.logits);
-  add_bench(top, all.bench_ops);
+  add_bench(top, all.bench_ops, all.bench_offline);
   try {
     top.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

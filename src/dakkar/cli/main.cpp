@@ -33,6 +33,9 @@ struct Runner {
   Result<int> operator()(const LogitsOptions& options) const {
     return run_logits_command(options, open_backend);
   }
+  Result<int> operator()(const BenchOfflineOptions& options) const {
+    return run_bench_offline(options, open_backend);
+  }
   Result<int> operator()(const BenchOpsOptions& options) const {
     return run_bench_ops(options, open_backend);
   }

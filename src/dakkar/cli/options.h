@@ -89,11 +89,24 @@ struct BenchOpsOptions {
   int64_t repeat = 7;
 };
 
+/// `bench offline`: a model's throughput through the engine.
+struct BenchOfflineOptions {
+  ModelOptions model;
+  std::vector<int64_t> batches = {1};
+  int64_t input_len = 512;
+  int64_t output_len = 64;
+  int64_t repeat = 5;
+  int threads = 0;  ///< 0: one per processor
+  bool profile = false;
+  bool interactive = false;
+  std::string json_file;
+};
+
 struct VersionOptions {};
 
 /// What a command line asks for.
 using CommandOptions =
     std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions, InspectOptions,
-                 TokenizeOptions, LogitsOptions, BenchOpsOptions>;
+                 TokenizeOptions, LogitsOptions, BenchOpsOptions, BenchOfflineOptions>;
 
 }  // namespace dak
