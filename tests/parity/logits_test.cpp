@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iostream>
+#include <numeric>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -22,11 +23,14 @@ struct Case {
   Numerics numerics;
   int tp;
   int64_t chunk;  ///< 0: random cuts
+  int dp = 1;
+  int ep = 1;
 };
 
 std::string name_of_case(const Case& c) {
   return c.checkpoint + "_" + c.backend + (c.numerics == Numerics::kF32 ? "_f32" : "_shipped") +
          "_tp" + std::to_string(c.tp) +
+         (c.dp > 1 || c.ep > 1 ? "_dp" + std::to_string(c.dp) + "_ep" + std::to_string(c.ep) : "") +
          (c.chunk > 0 ? "_chunk" + std::to_string(c.chunk) : "_random");
 }
 
@@ -61,21 +65,28 @@ class ParityRun final {
         bar_(c.numerics == Numerics::kF32 ? kF32Bar : kShippedBar) {}
 
   LogitsRun run(std::vector<TokenId> ids, std::vector<int64_t> cuts) const {
-    LogitsArgs args;
-    args.load = {.config = &tiny_.config,
-                 .quant = &tiny_.quant,
-                 .weights = &tiny_.weights,
-                 .backend = backend_.get(),
-                 .numerics = case_.numerics,
-                 .tp = case_.tp};
-    args.ids = std::move(ids);
-    args.cuts = std::move(cuts);
-    args.mtp = golden_.mtp_positions.empty() ? MtpLogits::kNo : MtpLogits::kYes;
-    Result<LogitsRun> run = run_logits(args);
-    if (!run) {
-      check_failed(run.error().message, std::source_location::current());
+    LogitsArgs args = arguments(std::move(ids), std::move(cuts));
+    args.load.tp = case_.tp;
+    args.load.dp = case_.dp;
+    args.load.ep = case_.ep;
+    args.beside.resize(static_cast<size_t>(case_.dp - 1), beside());
+    return run(args);
+  }
+
+  /// What the other groups run: part of the golden's tokens, in another order.
+  std::vector<TokenId> beside() const {
+    return {golden_.ids.rbegin(), golden_.ids.rbegin() + std::ssize(golden_.ids) / 3 * 2};
+  }
+
+  /// The other groups' logits are those of one rank.
+  void expect_logits_beside(const LogitsRun& run) const {
+    const std::vector<TokenId> ids = beside();
+    std::vector<int64_t> rows(ids.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    const LogitsRun alone = this->run(arguments(ids, {}));
+    for (const std::vector<float>& logits : run.beside_logits) {
+      EXPECT_LE(worst_row(logits, alone.logits, rows, tiny_.config.vocab), bar_);
     }
-    return std::move(*run);
   }
 
   void expect_logits(const LogitsRun& run) const {
@@ -101,6 +112,27 @@ class ParityRun final {
   const Golden& golden() const { return golden_; }
 
  private:
+  LogitsArgs arguments(std::vector<TokenId> ids, std::vector<int64_t> cuts) const {
+    LogitsArgs args;
+    args.load = {.config = &tiny_.config,
+                 .quant = &tiny_.quant,
+                 .weights = &tiny_.weights,
+                 .backend = backend_.get(),
+                 .numerics = case_.numerics};
+    args.ids = std::move(ids);
+    args.cuts = std::move(cuts);
+    args.mtp = golden_.mtp_positions.empty() ? MtpLogits::kNo : MtpLogits::kYes;
+    return args;
+  }
+
+  static LogitsRun run(const LogitsArgs& args) {
+    Result<LogitsRun> run = run_logits(args);
+    if (!run) {
+      check_failed(run.error().message, std::source_location::current());
+    }
+    return std::move(*run);
+  }
+
   Case case_;
   TinyCheckpoint tiny_;
   Golden golden_;
@@ -124,6 +156,9 @@ TEST_P(LogitsParityTest, MatchesTheGoldenLogitsAndStates) {
                                             : random_cuts(tokens, seed + static_cast<uint64_t>(i)));
     parity.expect_logits(run);
     parity.expect_states(run, parity.golden().final_states);
+    if (i == 0 && GetParam().dp > 1) {
+      parity.expect_logits_beside(run);
+    }
   }
 }
 
@@ -149,6 +184,24 @@ std::vector<Case> cases(const std::vector<int>& tps, const std::vector<int64_t>&
   return all;
 }
 
+/// `all` on another grid.
+std::vector<Case> on_grid(std::vector<Case> all, int dp, int ep) {
+  for (Case& c : all) {
+    c.dp = dp;
+    c.ep = ep;
+  }
+  return all;
+}
+
+std::vector<Case> fast_cases() {
+  return cases({1, 2}, {128, 129});
+}
+
+/// Both groups of a grid fed.
+std::vector<Case> grid_cases() {
+  return on_grid(cases({2}, {127, 0}), 2, 1);
+}
+
 /// What the fast suite leaves of the whole matrix.
 std::vector<Case> remaining_cases() {
   std::vector<Case> all = cases({1, 2, 4}, {1, 7, 127, 128, 129, 300, 0});
@@ -165,11 +218,11 @@ const auto kCaseName = [](const testing::TestParamInfo<Case>& info) {
   return name_of_case(info.param);
 };
 
-INSTANTIATE_TEST_SUITE_P(Fast, LogitsParityTest, testing::ValuesIn(cases({1, 2}, {128, 129})),
-                         kCaseName);
+INSTANTIATE_TEST_SUITE_P(Fast, LogitsParityTest, testing::ValuesIn(fast_cases()), kCaseName);
 INSTANTIATE_TEST_SUITE_P(Whole, LogitsParityTest, testing::ValuesIn(remaining_cases()), kCaseName);
-INSTANTIATE_TEST_SUITE_P(Fast, StateParityTest,
-                         testing::ValuesIn(f32_only(cases({1, 2}, {128, 129}))), kCaseName);
+INSTANTIATE_TEST_SUITE_P(WholeGrid, LogitsParityTest, testing::ValuesIn(grid_cases()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(Fast, StateParityTest, testing::ValuesIn(f32_only(fast_cases())),
+                         kCaseName);
 INSTANTIATE_TEST_SUITE_P(Whole, StateParityTest, testing::ValuesIn(f32_only(remaining_cases())),
                          kCaseName);
 

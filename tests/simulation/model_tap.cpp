@@ -8,8 +8,8 @@ namespace {
 
 class TappedModel final : public Model {
  public:
-  TappedModel(std::unique_ptr<Model> model, ModelTap& tap)
-      : model_(std::move(model)), tap_(tap), spec_(model_->cache_spec()) {
+  TappedModel(std::unique_ptr<Model> model, ModelTap& tap, size_t group)
+      : model_(std::move(model)), tap_(tap), group_(group), spec_(model_->cache_spec()) {
     if (spec_.page_bytes > 0) {
       spec_.page_bytes = std::max(spec_.page_bytes, tap.least_page_bytes());
     }
@@ -35,7 +35,7 @@ class TappedModel final : public Model {
     for (int64_t b = 0; b < batch.table.sequences.read(); ++b) {
       seen.states.push_back(snapshot(batch, b));
     }
-    tap_.note(std::move(seen));
+    tap_.note(group_, std::move(seen));
     return out;
   }
 
@@ -54,6 +54,7 @@ class TappedModel final : public Model {
 
   std::unique_ptr<Model> model_;
   ModelTap& tap_;
+  const size_t group_;
   CacheSpec spec_;
 };
 
@@ -63,24 +64,27 @@ ModelLoader ModelTap::wrap(ModelLoader loader) {
   return [this,
           loader = std::move(loader)](const ModelLoadArgs& args) -> Result<std::unique_ptr<Model>> {
     Result<std::unique_ptr<Model>> model = loader(args);
-    if (!model.has_value() || args.rank != 0) {
+    const RankGrid grid = args.grid();
+    if (!model.has_value() || grid.place_of(args.rank) != 0) {
       return model;
     }
-    return std::make_unique<TappedModel>(std::move(*model), *this);
+    const auto group = static_cast<size_t>(grid.group_of(args.rank));
+    return std::make_unique<TappedModel>(std::move(*model), *this, group);
   };
 }
 
-TappedForward ModelTap::take() {
+TappedForward ModelTap::take(size_t group) {
   std::lock_guard lock(mutex_);
-  check(!passes_.empty(), "a step ran without a forward pass");
-  TappedForward first = std::move(passes_.front());
-  passes_.erase(passes_.begin());
+  std::vector<TappedForward>& passes = passes_[group];
+  check(!passes.empty(), "a step ran without a forward pass");
+  TappedForward first = std::move(passes.front());
+  passes.erase(passes.begin());
   return first;
 }
 
-void ModelTap::note(TappedForward forward) {
+void ModelTap::note(size_t group, TappedForward forward) {
   std::lock_guard lock(mutex_);
-  passes_.push_back(std::move(forward));
+  passes_[group].push_back(std::move(forward));
 }
 
 }  // namespace dak

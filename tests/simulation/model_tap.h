@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -24,8 +25,8 @@ struct TappedForward {
   std::vector<StateSnapshot> states;       ///< one per sequence; empty blocks where not wanted
 };
 
-/// Listens to the forward passes of rank 0: the logits of every drawn row, and the states of
-/// sequences that have come to one of the wanted positions.
+/// Listens to the forward passes of each dp group's first rank: the logits of every drawn row, and
+/// the states of sequences that have come to one of the wanted positions.
 class ModelTap final {
  public:
   /// Tapped models also say that their pages take `least_page_bytes` when they need less.
@@ -34,20 +35,20 @@ class ModelTap final {
 
   /// `loader`, whose models tell this tap what they do; the tap outlives them.
   [[nodiscard]] ModelLoader wrap(ModelLoader loader);
-  /// Takes the oldest pass that was not taken yet.
-  [[nodiscard]] TappedForward take();
+  /// Takes a group's oldest pass that was not taken yet.
+  [[nodiscard]] TappedForward take(size_t group);
 
   [[nodiscard]] bool wants_state(int64_t position) const {
     return state_positions_.contains(position);
   }
-  void note(TappedForward forward);
+  void note(size_t group, TappedForward forward);
   [[nodiscard]] int64_t least_page_bytes() const { return least_page_bytes_; }
 
  private:
   const std::set<int64_t> state_positions_;
   const int64_t least_page_bytes_;
   std::mutex mutex_;
-  std::vector<TappedForward> passes_;
+  std::map<size_t, std::vector<TappedForward>> passes_;
 };
 
 }  // namespace dak

@@ -88,13 +88,18 @@ struct Case {
   int tp = 1;
   int64_t requests = 6;
   int64_t rounds = 1;
+  int dp = 1;
+  int ep = 1;
+
+  [[nodiscard]] RankGrid grid() const { return {.tp = tp, .dp = dp, .ep = ep}; }
 };
 
 std::string name_of(const Case& tried) {
   return std::string(tried.checkpoint) +
          (tried.device == TinyDevice::kCpu ? "_cpu" : "_reference") +
          (tried.numerics == Numerics::kF32 ? "_f32" : "_shipped") + "_tp" +
-         std::to_string(tried.tp);
+         std::to_string(tried.tp) + (tried.dp > 1 ? "_dp" + std::to_string(tried.dp) : "") +
+         (tried.ep > 1 ? "_ep" + std::to_string(tried.ep) : "");
 }
 
 std::ostream& operator<<(std::ostream& out, const Case& tried) {
@@ -109,10 +114,10 @@ uint64_t choose_seed() {
 
 class PropertyTest : public testing::TestWithParam<Case> {
  protected:
-  [[nodiscard]] std::unique_ptr<ScheduleRunner> runner(int tp) const {
+  [[nodiscard]] std::unique_ptr<ScheduleRunner> runner(const RankGrid& grid) const {
     return std::make_unique<ScheduleRunner>(
         ScheduleRunner::Parts{.load = load_model,
-                              .load_args = model_.load_args(GetParam().numerics, tp),
+                              .load_args = model_.load_args(GetParam().numerics, grid),
                               .max_model_len = kLongest,
                               .state_positions = kStatePositions,
                               // One page in an extent, so that few of them make a small pool.
@@ -176,7 +181,7 @@ class ClassATest : public PropertyTest {
 
 TEST_P(ClassATest, NeighboursPlacementCancelsRestartAndCutsAtChunksChangeNoBit) {
   Dice dice(seed_);
-  const std::unique_ptr<ScheduleRunner> first = runner(GetParam().tp);
+  const std::unique_ptr<ScheduleRunner> first = runner(GetParam().grid());
   for (int64_t round = 0; round < GetParam().rounds; ++round) {
     std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
     const std::vector<RequestRun> alone = run_alone(*first, requests);
@@ -198,7 +203,7 @@ TEST_P(ClassATest, NeighboursPlacementCancelsRestartAndCutsAtChunksChangeNoBit) 
         timed.arrival = dice.between(0, 8);
         timed.cancel = dice.between(0, 2) == 0 ? timed.arrival + dice.between(0, 10) : -1;
       }
-      expect_all_same(runner(GetParam().tp)->run(requests, {.max_step_tokens = 300}), alone);
+      expect_all_same(runner(GetParam().grid())->run(requests, {.max_step_tokens = 300}), alone);
     }
   }
 }
@@ -276,7 +281,7 @@ class ClassBTest : public PropertyTest {
 
 TEST_P(ClassBTest, PreemptionByRecomputeTurnsOnlyNearTies) {
   Dice dice(seed_);
-  const std::unique_ptr<ScheduleRunner> on = runner(1);
+  const std::unique_ptr<ScheduleRunner> on = runner({});
   for (int64_t round = 0; round < GetParam().rounds; ++round) {
     const std::vector<TimedRequest> requests = dice.crowded_schedule(GetParam().requests, vocab());
     const ScheduleRun run =
@@ -289,7 +294,7 @@ TEST_P(ClassBTest, PreemptionByRecomputeTurnsOnlyNearTies) {
 
 TEST_P(ClassBTest, OtherCutsTurnOnlyNearTies) {
   Dice dice(seed_);
-  const std::unique_ptr<ScheduleRunner> on = runner(1);
+  const std::unique_ptr<ScheduleRunner> on = runner({});
   for (int64_t round = 0; round < GetParam().rounds; ++round) {
     const std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
     expect_near(on->run(requests, {.cut = dice.cuts_anywhere()}), requests,
@@ -300,9 +305,9 @@ TEST_P(ClassBTest, OtherCutsTurnOnlyNearTies) {
 
 TEST_P(ClassBTest, OtherNumbersOfRanksTurnOnlyNearTies) {
   Dice dice(seed_);
-  const std::unique_ptr<ScheduleRunner> on = runner(1);
-  const std::unique_ptr<ScheduleRunner> two = runner(2);
-  const std::unique_ptr<ScheduleRunner> four = runner(4);
+  const std::unique_ptr<ScheduleRunner> on = runner({});
+  const std::unique_ptr<ScheduleRunner> two = runner({.tp = 2});
+  const std::unique_ptr<ScheduleRunner> four = runner({.tp = 4});
   for (int64_t round = 0; round < GetParam().rounds; ++round) {
     const std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
     const std::vector<RequestRun> alone = run_alone(*on, requests);
@@ -318,6 +323,7 @@ INSTANTIATE_TEST_SUITE_P(
     Fast, ClassATest,
     testing::Values(Case{.checkpoint = "latent_bf16", .device = TinyDevice::kCpu},
                     Case{.checkpoint = "dense_modelopt", .tp = 2},
+                    Case{.checkpoint = "dense_bf16", .device = TinyDevice::kCpu, .dp = 2},
                     Case{.checkpoint = "moe_bf16", .numerics = Numerics::kF32}),
     kName);
 INSTANTIATE_TEST_SUITE_P(

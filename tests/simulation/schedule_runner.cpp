@@ -14,7 +14,7 @@ namespace {
 /// One run in progress. Handles are indices of requests plus one.
 class Turns final {
  public:
-  Turns(Executor& executor, ModelTap& tap, Scheduler& scheduler)
+  Turns(Executor& executor, ModelTap& tap, GridScheduler& scheduler)
       : executor_(executor), tap_(tap), scheduler_(scheduler) {}
 
   void enter(const std::vector<TimedRequest>& requests, int64_t turn) {
@@ -48,24 +48,17 @@ class Turns final {
   }
 
   void read() {
-    Result<StepResult> result = executor_.wait();
-    check(result.has_value(), "a rank died");
-    const GroupPlan group = std::move(plans_.front().groups.front());
+    Result<std::vector<StepResult>> results = executor_.wait();
+    check(results.has_value(), "a rank died");
+    const StepPlan plan = std::move(plans_.front());
     plans_.pop_front();
-    const TappedForward seen = tap_.take();
-    std::map<uint64_t, size_t> drawn;
-    for (size_t b = 0; b < group.sequences.size(); ++b) {
-      const SequencePlan& sequence = group.sequences[b];
-      if (sequence.draws()) {
-        drawn.emplace(sequence.handle, drawn.size());
-      }
-      if (!seen.states[b].blocks.empty()) {
-        run.requests[sequence.handle - 1].states[seen.states[b].position] = seen.states[b];
-      }
+    std::map<uint64_t, std::vector<float>> drawn_from;
+    for (size_t g = 0; g < plan.groups.size(); ++g) {
+      look_at(plan.groups[g], tap_.take(g), drawn_from);
     }
-    for (Outcome& outcome : scheduler_.commit(*result)) {
+    for (Outcome& outcome : scheduler_.commit(std::move(*results))) {
       if (!outcome.event.tokens.empty()) {
-        run.requests[outcome.handle - 1].logits.push_back(seen.logits.at(drawn.at(outcome.handle)));
+        run.requests[outcome.handle - 1].logits.push_back(drawn_from.at(outcome.handle));
       }
       take(std::move(outcome));
     }
@@ -77,6 +70,20 @@ class Turns final {
   ScheduleRun run;
 
  private:
+  void look_at(const GroupPlan& group, const TappedForward& seen,
+               std::map<uint64_t, std::vector<float>>& drawn_from) {
+    size_t drawn = 0;
+    for (size_t b = 0; b < group.sequences.size(); ++b) {
+      const SequencePlan& sequence = group.sequences[b];
+      if (sequence.draws()) {
+        drawn_from.emplace(sequence.handle, seen.logits.at(drawn++));
+      }
+      if (!seen.states[b].blocks.empty()) {
+        run.requests[sequence.handle - 1].states[seen.states[b].position] = seen.states[b];
+      }
+    }
+  }
+
   void take(Outcome outcome) {
     RequestRun& request = run.requests[outcome.handle - 1];
     check(!request.finish.has_value(), "a request hears something after its end");
@@ -89,7 +96,7 @@ class Turns final {
 
   Executor& executor_;
   ModelTap& tap_;
-  Scheduler& scheduler_;
+  GridScheduler& scheduler_;
   std::deque<StepPlan> plans_;
 };
 
@@ -141,19 +148,18 @@ ScheduleRun ScheduleRunner::run(const std::vector<TimedRequest>& requests,
   const int64_t seqs = or_most(variation.max_num_seqs, parts_.max_num_seqs);
   const int64_t carries = or_most(variation.carries, seqs);
   const int64_t wanted = CachePool::bytes_for(cache_spec(), variation.pages, 1, 1);
-  CachePool pool({.spec = cache_spec(),
-                  .arena_bytes = variation.pages > 0 ? wanted : arena_bytes_,
-                  .slots = seqs,
-                  .carries = carries,
-                  .placement_seed = variation.placement_seed});
-  Scheduler scheduler(
-      {.tp = parts_.load_args.tp,
-       .max_model_len = parts_.max_model_len,
-       .max_num_seqs = seqs,
-       .max_step_tokens = or_most(variation.max_step_tokens, parts_.max_step_tokens),
-       .forecast_tokens = variation.forecast_tokens,
-       .cut = variation.cut},
-      pool);
+  GridScheduler scheduler(
+      {.grid = parts_.load_args.grid(),
+       .pool = {.spec = cache_spec(),
+                .arena_bytes = variation.pages > 0 ? wanted : arena_bytes_,
+                .slots = seqs,
+                .carries = carries,
+                .placement_seed = variation.placement_seed},
+       .scheduler = {.max_model_len = parts_.max_model_len,
+                     .max_num_seqs = seqs,
+                     .max_step_tokens = or_most(variation.max_step_tokens, parts_.max_step_tokens),
+                     .forecast_tokens = variation.forecast_tokens,
+                     .cut = variation.cut}});
   std::mt19937_64 random(variation.lag_seed);
   Turns turns(*executor_, *tap_, scheduler);
   const int64_t last = last_arrival(requests);
@@ -167,7 +173,8 @@ ScheduleRun ScheduleRunner::run(const std::vector<TimedRequest>& requests,
     }
   }
   turns.run.preemptions = scheduler.counts().preemptions;
-  check(pool.used_pages() == 0 && pool.used_slots() == 0, "a schedule leaves memory taken");
+  const PoolCounts left = scheduler.pool_counts();
+  check(left.pages_used == 0 && left.slots_used == 0, "a schedule leaves memory taken");
   return std::move(turns.run);
 }
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "dakkar/engine/executor.h"
+#include "dakkar/engine/grid_scheduler.h"
 #include "dakkar/engine/request.h"
-#include "dakkar/engine/scheduler.h"
 #include "simulation/model_tap.h"
 
 namespace dak {
@@ -23,7 +23,7 @@ struct TimedRequest {
 
 /// How a schedule is run. Zeros: as large as the runner allows.
 struct Variation {
-  int64_t pages = 0;    ///< the pool has room for that many pages beside one state
+  int64_t pages = 0;    ///< a group's pool has room for that many pages beside one state
   int64_t carries = 0;  ///< of a model that has them; 0: one for each sequence
   int64_t max_num_seqs = 0;
   int64_t max_step_tokens = 0;

@@ -103,8 +103,10 @@ TEST_P(SimulationTest, EveryRequestGetsTheTokensItGetsAlone) {
   Dice dice(GetParam());
   const std::unique_ptr<Backend> backend = open_reference().value();
   const int64_t carry_bytes = dice.one_in(2) ? kCarryBytes : 0;
-  ScheduleRunner runner({.load = fake_loader({.vocab = kVocab, .carry_layer_bytes = carry_bytes}),
-                         .load_args = {.backend = backend.get(), .tp = dice.one_in(4) ? 2 : 1}});
+  ScheduleRunner runner(
+      {.load = fake_loader({.vocab = kVocab, .carry_layer_bytes = carry_bytes}),
+       .load_args = {
+           .backend = backend.get(), .tp = dice.one_in(4) ? 2 : 1, .dp = dice.one_in(4) ? 2 : 1}});
   int64_t preemptions = 0;
   for (int round = 0; round < 3; ++round) {
     SCOPED_TRACE(testing::Message() << "seed " << GetParam() << ", round " << round);

@@ -28,13 +28,15 @@ TinyModel::TinyModel(const std::string& checkpoint, TinyDevice device)
       weights_(require(WeightSet::open(folder_of(checkpoint), config_))),
       backend_(require(device == TinyDevice::kCpu ? open_cpu() : open_reference())) {}
 
-ModelLoadArgs TinyModel::load_args(Numerics numerics, int tp) const {
+ModelLoadArgs TinyModel::load_args(Numerics numerics, const RankGrid& grid) const {
   return {.config = &config_,
           .quant = &quant_,
           .weights = &weights_,
           .backend = backend_.get(),
           .numerics = numerics,
-          .tp = tp};
+          .tp = grid.tp,
+          .dp = grid.dp,
+          .ep = grid.ep};
 }
 
 }  // namespace dak

@@ -21,7 +21,7 @@ class TinyModel final {
   /// Opens tests/data/checkpoints/`checkpoint`; aborts when that fails.
   TinyModel(const std::string& checkpoint, TinyDevice device);
 
-  [[nodiscard]] ModelLoadArgs load_args(Numerics numerics, int tp) const;
+  [[nodiscard]] ModelLoadArgs load_args(Numerics numerics, const RankGrid& grid) const;
   [[nodiscard]] const ModelConfig& config() const { return config_; }
 
  private:

@@ -96,6 +96,15 @@ void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("--tp,--tensor-parallel-size", options.tp, "Ranks that share every layer")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  app.add_option("--dp,--data-parallel-size", options.dp,
+                 "Groups of such ranks; each serves requests of its own")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--ep,--expert-parallel-size", options.ep,
+                 "Ranks that whole experts are dealt over: all (tp * dp), or 1 to cut each expert")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_flag("--enable-expert-parallel", options.enable_ep, "--ep with all ranks");
 }
 
 void add_limits(CLI::App& app, ModelOptions& options) {

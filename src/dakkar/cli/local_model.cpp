@@ -68,7 +68,7 @@ Result<WeightSet> open_weights(const ModelOptions& options, const ModelFolder& f
 
 EngineConfig engine_config(const ModelOptions& options) {
   EngineConfig limits;
-  limits.tp = options.tp;
+  limits.grid = options.grid();
   limits.max_model_len = options.max_model_len;
   limits.max_num_seqs = options.max_num_seqs;
   limits.max_step_tokens = options.max_step_tokens;

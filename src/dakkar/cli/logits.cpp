@@ -41,8 +41,11 @@ Result<int> run_logits_command(const LogitsOptions& options, const BackendOpener
   args.load.weights = &*weights;
   args.load.backend = backend->get();
   args.load.numerics = options.model.numerics == "f32" ? Numerics::kF32 : Numerics::kShipped;
-  args.load.tp = options.model.tp;
   args.load.state = state_storage(options.model);
+  const RankGrid grid = options.model.grid();
+  args.load.tp = grid.tp;
+  args.load.dp = grid.dp;
+  args.load.ep = grid.ep;
   args.ids = std::move(*ids);
   args.cuts = equal_cuts(tokens, options.chunk > 0 ? options.chunk : tokens);
   args.mtp = options.mtp ? MtpLogits::kYes : MtpLogits::kNo;

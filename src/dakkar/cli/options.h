@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "dakkar/base/rank_grid.h"
 #include "dakkar/server/server_config.h"
 
 namespace dak {
@@ -18,11 +19,18 @@ struct ModelOptions {
   std::string load_format = "auto";      ///< auto or dummy
   std::string ssm_cache_dtype = "auto";  ///< auto, float32 or float16
   int tp = 1;
+  int dp = 1;
+  int ep = 1;
+  bool enable_ep = false;  ///< as many as there are ranks
   int64_t max_model_len = 0;
   int64_t max_num_seqs = 0;
   int64_t max_step_tokens = 0;
   double cache_gib = 0.0;
   std::string template_time;  ///< fixes the clock of chat templates
+
+  [[nodiscard]] RankGrid grid() const {
+    return {.tp = tp, .dp = dp, .ep = enable_ep ? tp * dp : ep};
+  }
 };
 
 struct ServeOptions {

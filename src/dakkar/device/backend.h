@@ -48,8 +48,9 @@ class Backend {
   [[nodiscard]] virtual std::string description() const = 0;
   [[nodiscard]] virtual const KernelTable& kernels() const = 0;
 
-  /// Bytes that weights, caches and scratch may take together: the cgroup's or the GPU's limit.
-  [[nodiscard]] virtual int64_t memory_limit_bytes() const = 0;
+  /// Bytes that weights, caches and scratch of one of `ranks` ranks may take together: its share
+  /// of the cgroup's limit, or its GPU's.
+  [[nodiscard]] virtual int64_t memory_limit_bytes(int ranks) const = 0;
   /// Zeroed memory aligned to 2 MiB; `kResourceExhausted` when there is not enough.
   [[nodiscard]] virtual Result<DeviceMemory> allocate(int64_t bytes) const = 0;
   /// A stream, one of `streams` that work at the same time: a CPU's cores are shared out among

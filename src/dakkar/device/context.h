@@ -13,6 +13,7 @@ struct Context {
   const KernelTable& kernels;
   Communicator& comm;  ///< the rank's tensor-parallel group
   Workspace& workspace;
+  Communicator* world = nullptr;  ///< all ranks of the grid; null when nothing crosses groups
 };
 
 }  // namespace dak

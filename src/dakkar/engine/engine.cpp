@@ -20,6 +20,9 @@
 namespace dak {
 namespace {
 
+/// Sequences of all groups together where nobody says how many.
+constexpr int64_t kDefaultSequences = 256;
+
 SteadyTime after(double seconds) {
   return steady_now() + std::chrono::duration_cast<SteadyTime::duration>(
                             std::chrono::duration<double>(std::max(0.0, seconds)));
@@ -133,8 +136,11 @@ Result<EngineConfig> complete_limits(const EngineParts& parts) {
     return fail(ErrorCode::kInvalidArgument, "--max-model-len must be at least 2", "max_model_len");
   }
   if (limits.max_num_seqs < 0 || limits.max_step_tokens < 0 || limits.max_queued < 1 ||
-      limits.cache_bytes < 0 || limits.tp < 1) {
+      limits.cache_bytes < 0) {
     return fail(ErrorCode::kInvalidArgument, "an engine limit is negative");
+  }
+  if (Status grid = check_grid(limits.grid); !grid.has_value()) {
+    return fail(std::move(grid.error()));
   }
   return limits;
 }
@@ -142,12 +148,12 @@ Result<EngineConfig> complete_limits(const EngineParts& parts) {
 MemoryQuestion memory_question(const EngineParts& parts, const EngineConfig& limits,
                                const Executor& executor) {
   return {
-      .limit_bytes = parts.backend->memory_limit_bytes(),
-      .weight_bytes = executor.weight_bytes(),
-      .tp = limits.tp,
+      .limit_bytes = parts.backend->memory_limit_bytes(limits.grid.ranks()),
+      .weight_bytes = executor.rank_weight_bytes(),
       .spec = executor.cache_spec(),
       .max_model_len = limits.max_model_len,
-      .max_num_seqs = limits.max_num_seqs,
+      .max_num_seqs = (limits.max_num_seqs + limits.grid.dp - 1) / limits.grid.dp,
+      .default_num_seqs = std::max<int64_t>(1, kDefaultSequences / limits.grid.dp),
       .max_step_tokens = limits.max_step_tokens,
       .cache_bytes = limits.cache_bytes,
       .workspace_bytes = [&](const StepLimits& step) { return executor.workspace_bytes(step); }};
@@ -156,19 +162,19 @@ MemoryQuestion memory_question(const EngineParts& parts, const EngineConfig& lim
 EngineLoop::Parts loop_parts(const EngineParts& parts, const EngineConfig& limits,
                              const MemoryPlan& memory) {
   EngineLoop::Parts loop;
-  loop.pool = {.spec = memory.limits.cache,
-               .arena_bytes = memory.limits.arena_bytes,
-               .slots = memory.limits.slots,
-               .carries = memory.carries,
-               .placement_seed = limits.placement_seed};
-  loop.scheduler = {.tp = limits.tp,
-                    .max_model_len = limits.max_model_len,
-                    .max_num_seqs = limits.max_num_seqs,
-                    .max_step_tokens = limits.max_step_tokens,
-                    .forecast_tokens = limits.forecast_tokens,
-                    .policy = limits.policy,
-                    .token_bytes = parts.token_bytes,
-                    .cut = parts.cut};
+  loop.scheduler.grid = limits.grid;
+  loop.scheduler.pool = {.spec = memory.limits.cache,
+                         .arena_bytes = memory.limits.arena_bytes,
+                         .slots = memory.limits.slots,
+                         .carries = memory.carries,
+                         .placement_seed = limits.placement_seed};
+  loop.scheduler.scheduler = {.max_model_len = limits.max_model_len,
+                              .max_num_seqs = memory.max_num_seqs,
+                              .max_step_tokens = limits.max_step_tokens,
+                              .forecast_tokens = limits.forecast_tokens,
+                              .policy = limits.policy,
+                              .token_bytes = parts.token_bytes,
+                              .cut = parts.cut};
   return loop;
 }
 
@@ -185,7 +191,9 @@ Result<std::unique_ptr<Engine>> start_engine(const EngineParts& parts) {
                                                  .weights = parts.weights,
                                                  .backend = parts.backend,
                                                  .numerics = limits->numerics,
-                                                 .tp = limits->tp,
+                                                 .tp = limits->grid.tp,
+                                                 .dp = limits->grid.dp,
+                                                 .ep = limits->grid.ep,
                                                  .state = limits->state}});
   if (!executor.has_value()) {
     return fail(std::move(executor.error()));
@@ -194,7 +202,7 @@ Result<std::unique_ptr<Engine>> start_engine(const EngineParts& parts) {
   if (!memory.has_value()) {
     return fail(std::move(memory.error()));
   }
-  limits->max_num_seqs = memory->max_num_seqs;
+  limits->max_num_seqs = memory->max_num_seqs * limits->grid.dp;
   limits->max_step_tokens = memory->max_step_tokens;
   if (Status status = (*executor)->prepare(
           {.limits = memory->limits, .workspace_bytes = memory->workspace_bytes});

@@ -7,6 +7,7 @@
 
 #include "dakkar/base/clock.h"
 #include "dakkar/base/error.h"
+#include "dakkar/base/rank_grid.h"
 #include "dakkar/device/packed_weight.h"
 #include "dakkar/engine/model_loader.h"
 #include "dakkar/engine/request.h"
@@ -24,10 +25,10 @@ class TokenBytes;
 
 /// Limits and sizes of an engine; zeros mean "computed from memory and the checkpoint".
 struct EngineConfig {
-  int tp = 1;
+  RankGrid grid{};
   int64_t max_model_len = 0;    ///< tokens of prompt and output; 0: the checkpoint's
-  int64_t max_num_seqs = 0;     ///< sequences in one step; 0: 256, or fewer if memory holds fewer
-  int64_t max_step_tokens = 0;  ///< token budget of a step; 0: 2,048
+  int64_t max_num_seqs = 0;     ///< sequences in a step of all groups together; 0: 256, or fewer
+  int64_t max_step_tokens = 0;  ///< token budget of a dp group's step; 0: 2,048
   int64_t max_queued = 1024;    ///< inbox; more are refused with kResourceExhausted
   int64_t cache_bytes = 0;      ///< arena per rank; 0: memory limit less weights less 10%
   double stall_seconds = 10.0;  ///< a step or loop standing longer means the engine is dead
@@ -38,7 +39,8 @@ struct EngineConfig {
   uint64_t placement_seed = 0;    ///< tests: not 0 scatters pages, state blocks and slots
 };
 
-/// A look at the engine, cheap enough to take at every metrics scrape and health probe.
+/// A look at the engine, all dp groups together, cheap enough to take at every metrics scrape and
+/// health probe.
 struct EngineStats {
   int64_t running = 0;
   int64_t waiting = 0;

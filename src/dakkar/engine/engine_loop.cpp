@@ -12,8 +12,7 @@ namespace dak {
 EngineLoop::EngineLoop(Parts parts, StreamTable& streams)
     : streams_(streams),
       executor_(std::move(parts.executor)),
-      pool_(parts.pool),
-      scheduler_(parts.scheduler, pool_),
+      scheduler_(parts.scheduler),
       // Bounded by its senders: submits by max_queued, cancels by the streams there are.
       inbox_(std::numeric_limits<size_t>::max()) {
   refresh_stats();
@@ -82,12 +81,12 @@ Status EngineLoop::turn() {
   if (in_flight == 0 || (plan.has_value() && in_flight < Executor::kDepth)) {
     return {};
   }
-  Result<StepResult> result = executor_->wait();
+  Result<std::vector<StepResult>> results = executor_->wait();
   heartbeat_.beat();
-  if (!result.has_value()) {
-    return fail(std::move(result.error()));
+  if (!results.has_value()) {
+    return fail(std::move(results.error()));
   }
-  publish(scheduler_.commit(*result));
+  publish(scheduler_.commit(std::move(*results)));
   refresh_stats();
   return {};
 }
@@ -127,10 +126,11 @@ void EngineLoop::refresh_stats() {
   EngineStats stats = finished_;
   stats.running = counts.running;
   stats.waiting = counts.waiting;
-  stats.pages_used = pool_.used_pages();
-  stats.pages_total = pool_.used_pages() + pool_.free_pages();
-  stats.slots_used = pool_.used_slots();
-  stats.slots_total = pool_.slots();
+  const PoolCounts pools = scheduler_.pool_counts();
+  stats.pages_used = pools.pages_used;
+  stats.pages_total = pools.pages_total;
+  stats.slots_used = pools.slots_used;
+  stats.slots_total = pools.slots_total;
   stats.steps = steps_;
   stats.prompt_tokens = counts.prompt_tokens;
   stats.generated_tokens = counts.generated_tokens;

@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "dakkar/base/mailbox.h"
-#include "dakkar/engine/cache_pool.h"
 #include "dakkar/engine/engine.h"
 #include "dakkar/engine/executor.h"
+#include "dakkar/engine/grid_scheduler.h"
 #include "dakkar/engine/heartbeat.h"
-#include "dakkar/engine/scheduler.h"
 #include "dakkar/engine/stream_table.h"
 
 namespace dak {
@@ -34,8 +33,7 @@ class EngineLoop final {
  public:
   struct Parts {
     std::unique_ptr<Executor> executor;
-    CachePoolConfig pool;
-    SchedulerConfig scheduler;
+    GridSchedulerConfig scheduler;
   };
 
   EngineLoop(Parts parts, StreamTable& streams);
@@ -56,7 +54,7 @@ class EngineLoop final {
   }
   /// A copy of the figures of the last turn.
   [[nodiscard]] EngineStats stats() const;
-  [[nodiscard]] const CacheSpec& cache_spec() const { return pool_.spec(); }
+  [[nodiscard]] const CacheSpec& cache_spec() const { return scheduler_.cache_spec(); }
 
  private:
   [[nodiscard]] bool take_commands();
@@ -69,8 +67,7 @@ class EngineLoop final {
 
   StreamTable& streams_;
   std::unique_ptr<Executor> executor_;
-  CachePool pool_;
-  Scheduler scheduler_;
+  GridScheduler scheduler_;
   Mailbox<EngineCommand> inbox_;
   std::atomic<int64_t> arriving_{0};
   Heartbeat heartbeat_;

@@ -86,7 +86,7 @@ TEST_F(EngineTest, StreamsTheTokensOfARequest) {
 }
 
 TEST_F(EngineTest, ManyRequestsShareTheEngine) {
-  start({.tp = 2, .max_num_seqs = 3});
+  start({.grid = {.tp = 2}, .max_num_seqs = 3});
   std::vector<std::unique_ptr<TokenStream>> streams;
   for (TokenId i = 0; i < 10; ++i) {
     streams.push_back(submit(greedy({i, 9}, 10 + i)));

@@ -1,9 +1,10 @@
 #include "dakkar/engine/executor.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "dakkar/device/local_group.h"
+#include "dakkar/device/rank_groups.h"
 
 namespace dak {
 
@@ -11,19 +12,18 @@ Executor::~Executor() = default;
 
 Result<std::unique_ptr<Executor>> Executor::start(const ExecutorArgs& args) {
   auto executor = std::make_unique<Executor>(Token{});
-  const int tp = args.load_args.tp;
-  if (tp == 1) {
-    executor->comms_.push_back(make_self_group());
-  } else {
-    executor->comms_ = make_local_group(tp);
+  executor->grid_ = args.load_args.grid();
+  if (Status status = check_grid(executor->grid_); !status.has_value()) {
+    return fail(std::move(status.error()));
   }
-  for (int rank = 0; rank < tp; ++rank) {
+  std::vector<std::unique_ptr<Communicator>> world = make_world(executor->grid_);
+  for (int rank = 0; rank < executor->grid_.ranks(); ++rank) {
     ModelLoadArgs load_args = args.load_args;
     load_args.rank = rank;
     executor->ranks_.push_back(std::make_unique<RankWorker>(
         RankWorker::Parts{.load = args.load,
                           .load_args = load_args,
-                          .comm = &executor->comms_[static_cast<size_t>(rank)],
+                          .world = std::move(world[static_cast<size_t>(rank)]),
                           .depth = kDepth}));
   }
   if (Status status = executor->wait_for_all(); !status.has_value()) {
@@ -47,10 +47,10 @@ const CacheSpec& Executor::cache_spec() const {
   return ranks_.front()->model().cache_spec();
 }
 
-int64_t Executor::weight_bytes() const {
+int64_t Executor::rank_weight_bytes() const {
   int64_t bytes = 0;
   for (const auto& rank : ranks_) {
-    bytes += rank->model().weight_bytes();
+    bytes = std::max(bytes, rank->model().weight_bytes());
   }
   return bytes;
 }
@@ -73,20 +73,20 @@ void Executor::launch(const StepPlan& plan) {
   }
 }
 
-Result<StepResult> Executor::wait() {
-  // All ranks hold the same results; the step is over when the last of them has.
-  std::optional<StepResult> first;
-  for (const auto& rank : ranks_) {
-    RankWorker::Reply reply = rank->wait();
+Result<std::vector<StepResult>> Executor::wait() {
+  // A group's ranks hold the same results; the step is over when the last of all has.
+  std::vector<StepResult> results;
+  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
+    RankWorker::Reply reply = ranks_[rank]->wait();
     if (!reply.has_value()) {
       return fail(std::move(reply.error()));
     }
     check(reply->has_value(), "a rank answered a step with nothing");
-    if (!first.has_value()) {
-      first = std::move(*reply);
+    if (grid_.place_of(static_cast<int>(rank)) == 0) {
+      results.push_back(std::move(**reply));
     }
   }
-  return std::move(*first);
+  return results;
 }
 
 }  // namespace dak

@@ -15,10 +15,10 @@ namespace dak {
 /// What an executor is made from; everything borrowed outlives it.
 struct ExecutorArgs {
   ModelLoader load;
-  ModelLoadArgs load_args;  ///< of any rank: `tp` is the number of ranks, `rank` is ignored
+  ModelLoadArgs load_args;  ///< of any rank: its grid is everyone's, `rank` is ignored
 };
 
-/// Runs steps on all ranks of one tensor-parallel group, in lock-step.
+/// Runs steps on all ranks of the grid, in lock-step.
 ///
 /// Two steps may be under way: `launch` of the next one before `wait` for the last. One thread uses
 /// it. Plans travel encoded, as they would to ranks of another process.
@@ -34,8 +34,8 @@ class Executor final {
   ~Executor();
 
   [[nodiscard]] const CacheSpec& cache_spec() const;
-  /// Packed weight bytes of all ranks together.
-  [[nodiscard]] int64_t weight_bytes() const;
+  /// Packed weight bytes of the rank that holds most.
+  [[nodiscard]] int64_t rank_weight_bytes() const;
   /// Scratch bytes that one rank needs for steps within `limits`.
   [[nodiscard]] int64_t workspace_bytes(const StepLimits& limits) const;
 
@@ -44,15 +44,14 @@ class Executor final {
 
   /// Starts a step; at most `kDepth` may be under way.
   void launch(const StepPlan& plan);
-  /// Waits until every rank has done the oldest step under way. An error means that a rank died:
-  /// nothing more can be run.
-  [[nodiscard]] Result<StepResult> wait();
+  /// Waits until every rank has done the oldest step under way; gives each dp group's result. An
+  /// error means that a rank died: nothing more can be run.
+  [[nodiscard]] Result<std::vector<StepResult>> wait();
 
  private:
   [[nodiscard]] Status wait_for_all();
 
-  // Ranks end before their communicators do.
-  std::vector<std::unique_ptr<Communicator>> comms_;
+  RankGrid grid_;
   std::vector<std::unique_ptr<RankWorker>> ranks_;
 };
 

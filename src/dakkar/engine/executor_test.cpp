@@ -4,7 +4,7 @@
 
 #include "dakkar/device/backend.h"
 #include "dakkar/engine/cache_pool.h"
-#include "dakkar/engine/scheduler.h"
+#include "dakkar/engine/grid_scheduler.h"
 #include "simulation/fake_model.h"
 
 namespace dak {
@@ -37,22 +37,26 @@ void append_first(const std::vector<Outcome>& outcomes, std::vector<TokenId>& to
   }
 }
 
-class ExecutorTest : public testing::TestWithParam<int> {
+class ExecutorTest : public testing::TestWithParam<RankGrid> {
  protected:
-  /// Executor, pool and scheduler of GetParam() ranks.
+  /// Executor and scheduler of the grid.
   void start(const FakeModelConfig& fake) {
-    auto started = Executor::start(
-        {.load = fake_loader(fake), .load_args = {.backend = backend_.get(), .tp = GetParam()}});
+    auto started = Executor::start({.load = fake_loader(fake), .load_args = load_args()});
     ASSERT_TRUE(started.has_value()) << started.error().message;
     executor_ = std::move(*started);
     const RankMemory memory = test_memory(*executor_);
     ASSERT_TRUE(executor_->prepare(memory).has_value());
-    pool_ = std::make_unique<CachePool>(CachePoolConfig{
-        .spec = executor_->cache_spec(), .arena_bytes = memory.limits.arena_bytes, .slots = 4});
-    scheduler_ = std::make_unique<Scheduler>(
-        SchedulerConfig{
-            .tp = GetParam(), .max_model_len = 1024, .max_num_seqs = 4, .max_step_tokens = 512},
-        *pool_);
+    scheduler_ = std::make_unique<GridScheduler>(GridSchedulerConfig{
+        .grid = GetParam(),
+        .pool = {.spec = executor_->cache_spec(),
+                 .arena_bytes = memory.limits.arena_bytes,
+                 .slots = 4},
+        .scheduler = {.max_model_len = 1024, .max_num_seqs = 4, .max_step_tokens = 512}});
+  }
+
+  [[nodiscard]] ModelLoadArgs load_args() const {
+    return {
+        .backend = backend_.get(), .tp = GetParam().tp, .dp = GetParam().dp, .ep = GetParam().ep};
   }
 
   /// Runs one step ahead until nothing is left; gives all tokens of handle 1.
@@ -73,8 +77,7 @@ class ExecutorTest : public testing::TestWithParam<int> {
 
   std::unique_ptr<Backend> backend_ = open_reference().value();
   std::unique_ptr<Executor> executor_;
-  std::unique_ptr<CachePool> pool_;
-  std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<GridScheduler> scheduler_;
 };
 
 TEST_P(ExecutorTest, RunsStepsAheadOfTheirResults) {
@@ -103,18 +106,28 @@ TEST_P(ExecutorTest, ASequenceOverManyPagesReadsThemAllBack) {
 
 TEST_P(ExecutorTest, LoadErrorsComeBack) {
   const ModelLoader broken = [](const ModelLoadArgs& args) -> Result<std::unique_ptr<Model>> {
-    if (args.rank == args.tp - 1) {
+    if (args.rank == args.grid().ranks() - 1) {
       return fail(ErrorCode::kCorruptFile, "no such weights");
     }
     return fake_loader({})(args);
   };
-  const auto executor =
-      Executor::start({.load = broken, .load_args = {.backend = backend_.get(), .tp = GetParam()}});
+  const auto executor = Executor::start({.load = broken, .load_args = load_args()});
   ASSERT_FALSE(executor.has_value());
   EXPECT_EQ(executor.error().code, ErrorCode::kCorruptFile);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, ExecutorTest, testing::Values(1, 2, 4));
+INSTANTIATE_TEST_SUITE_P(Ranks, ExecutorTest,
+                         testing::Values(RankGrid{}, RankGrid{.tp = 2}, RankGrid{.tp = 4},
+                                         RankGrid{.dp = 2}, RankGrid{.tp = 2, .dp = 2, .ep = 4}));
+
+TEST(ExecutorGridTest, RefusesExpertsDealtOverSomeOfTheRanks) {
+  const std::unique_ptr<Backend> backend = open_reference().value();
+  const auto executor =
+      Executor::start({.load = fake_loader({}),
+                       .load_args = {.backend = backend.get(), .tp = 2, .dp = 2, .ep = 2}});
+  ASSERT_FALSE(executor.has_value());
+  EXPECT_EQ(executor.error().param, "expert_parallel_size");
+}
 
 TEST(RankWorkerTest, APlanOutsideItsLimitsIsAnErrorNotACrash) {
   const std::unique_ptr<Backend> backend = open_reference().value();

@@ -13,7 +13,6 @@
 namespace dak {
 namespace {
 
-constexpr int64_t kDefaultSequences = 256;
 constexpr int64_t kDefaultStepTokens = 2048;
 // A batch is worth its slots only if each of them finds room for a conversation of this length.
 constexpr int64_t kUsefulTokens = 1024;
@@ -37,7 +36,7 @@ int64_t cache_needed(const MemoryQuestion& question, int64_t tokens, int64_t seq
 
 int64_t bytes_per_rank(const MemoryQuestion& question) {
   const int64_t usable = question.limit_bytes - question.limit_bytes / 10;
-  return (usable - question.weight_bytes) / question.tp;
+  return usable - question.weight_bytes;
 }
 
 /// The ledger for a given number of sequences; `arena_bytes` may come out too small, even negative.
@@ -109,7 +108,7 @@ Result<MemoryPlan> plan_memory(const MemoryQuestion& question) {
     }
     return plan;
   }
-  for (int64_t sequences = kDefaultSequences; sequences > 1; sequences /= 2) {
+  for (int64_t sequences = question.default_num_seqs; sequences > 1; sequences /= 2) {
     const MemoryPlan plan = plan_for(question, sequences);
     if (is_worthwhile(question, plan)) {
       return plan;

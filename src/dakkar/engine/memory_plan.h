@@ -12,18 +12,18 @@ namespace dak {
 
 /// What is known before the cache is sized. Zero limits are to be chosen.
 struct MemoryQuestion {
-  int64_t limit_bytes = 0;   ///< memory of all ranks together
-  int64_t weight_bytes = 0;  ///< of all ranks together
-  int tp = 1;
+  int64_t limit_bytes = 0;   ///< memory that one rank may take
+  int64_t weight_bytes = 0;  ///< of the rank that holds most
   CacheSpec spec;
   int64_t max_model_len = 0;                                  ///< never 0
-  int64_t max_num_seqs = 0;                                   ///< 0: at most 256
+  int64_t max_num_seqs = 0;                                   ///< of a dp group
+  int64_t default_num_seqs = 256;                             ///< most that 0 may become
   int64_t max_step_tokens = 0;                                ///< 0: 2,048
   int64_t cache_bytes = 0;                                    ///< 0: what is left
   std::function<int64_t(const StepLimits&)> workspace_bytes;  ///< of one rank
 };
 
-/// One rank's ledger; bytes add up to at most its share of nine tenths of the limit, less weights.
+/// One rank's ledger; bytes add up to at most nine tenths of its limit, less weights.
 struct MemoryPlan {
   int64_t max_num_seqs = 0;
   int64_t max_step_tokens = 0;

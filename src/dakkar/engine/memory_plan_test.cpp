@@ -12,7 +12,6 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 MemoryQuestion test_question() {
   return {.limit_bytes = 1000 * kMiB,
           .weight_bytes = 100 * kMiB,
-          .tp = 1,
           .spec = {.page_tokens = 128,
                    .page_bytes = kMiB,
                    .state_layers = 4,
@@ -29,13 +28,6 @@ TEST(MemoryPlanTest, LeavesATenthAndCountsEverything) {
       question.weight_bytes + plan.limits.arena_bytes + plan.workspace_bytes + plan.arrays_bytes;
   EXPECT_LE(taken, 900 * kMiB);
   EXPECT_GT(taken, 890 * kMiB);
-}
-
-TEST(MemoryPlanTest, RanksShareTheMachine) {
-  MemoryQuestion question = test_question();
-  question.tp = 4;
-  const MemoryPlan plan = plan_memory(question).value();
-  EXPECT_LE(4 * (plan.limits.arena_bytes + plan.workspace_bytes + plan.arrays_bytes), 800 * kMiB);
 }
 
 TEST(MemoryPlanTest, TakesNoMoreThanItsSequencesCanUse) {

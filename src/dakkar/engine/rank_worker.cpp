@@ -11,6 +11,18 @@
 #include "dakkar/device/ops_sampling.h"
 
 namespace dak {
+namespace {
+
+/// Rows of all groups together; arrays have one for a group without.
+int64_t grid_tokens(const StepPlan& plan) {
+  int64_t tokens = 0;
+  for (const GroupPlan& group : plan.groups) {
+    tokens += std::max<int64_t>(1, std::ssize(group.ids));
+  }
+  return tokens;
+}
+
+}  // namespace
 
 RankWorker::RankWorker(Parts parts)
     : parts_(std::move(parts)),
@@ -46,6 +58,8 @@ void RankWorker::run() {
                   fmt::format("rank {}: {}", parts_.load_args.rank, error.what()));
     }
   };
+  // First of all, since every rank has to come.
+  groups_ = join_grid(std::move(parts_.world), parts_.load_args.grid());
   Reply reply = guarded([&]() -> Reply {
     if (Status status = load(); !status.has_value()) {
       return fail(std::move(status.error()));
@@ -56,7 +70,7 @@ void RankWorker::run() {
     const bool failed = !reply.has_value();
     static_cast<void>(replies_.push(std::move(reply)));
     if (failed) {
-      parts_.comm->reset();
+      groups_ = {};
       break;
     }
     std::optional<Order> order = orders_.pop();
@@ -75,7 +89,7 @@ Status RankWorker::load() {
     return fail(std::move(model.error()));
   }
   model_ = std::move(*model);
-  stream_ = parts_.load_args.backend->open_stream(parts_.load_args.tp);
+  stream_ = parts_.load_args.backend->open_stream(parts_.load_args.grid().ranks());
   return {};
 }
 
@@ -117,24 +131,29 @@ RankWorker::Reply RankWorker::step(const std::vector<std::byte>& bytes) {
   if (!plan.has_value()) {
     return fail(std::move(plan.error()));
   }
-  // One data-parallel group so far: all ranks of this process belong to it.
-  const GroupPlan& group = plan->groups.front();
+  const RankGrid grid = parts_.load_args.grid();
+  if (RankGrid{.tp = plan->tp, .dp = plan->dp, .ep = plan->ep} != grid) {
+    return fail(ErrorCode::kInternal, "step plan: it is for another grid of ranks");
+  }
+  const GroupPlan& group = plan->groups[static_cast<size_t>(grid.group_of(parts_.load_args.rank))];
   if (Status status = arrays_->upload(*stream_, group); !status.has_value()) {
     return fail(std::move(status.error()));
   }
   Context ctx{.stream = *stream_,
               .kernels = parts_.load_args.backend->kernels(),
-              .comm = **parts_.comm,
-              .workspace = workspace_};
+              .comm = *groups_.tp,
+              .workspace = workspace_,
+              .world = groups_.world.get()};
   const Workspace::Scope scope(workspace_);
-  sample(ctx, forward(ctx));
+  sample(ctx, forward(ctx, grid_tokens(*plan)));
   StepResult result = arrays_->download(*stream_);
   result.step = plan->step;
   return std::optional<StepResult>(std::move(result));
 }
 
-TensorView RankWorker::forward(Context& ctx) {
-  const StepBatch batch = arrays_->batch(arena_.data());
+TensorView RankWorker::forward(Context& ctx, int64_t grid_tokens) {
+  StepBatch batch = arrays_->batch(arena_.data());
+  batch.grid_tokens = grid_tokens;
   const TensorView logits = model_->forward(ctx, batch, HiddenOutput::kNo).logits;
   // After the pass, which has filled in the ids that only the device knew.
   ops::record_history(ctx, arrays_->history_args());

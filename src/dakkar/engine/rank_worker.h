@@ -11,7 +11,7 @@
 #include "dakkar/base/error.h"
 #include "dakkar/base/mailbox.h"
 #include "dakkar/device/backend.h"
-#include "dakkar/device/communicator.h"
+#include "dakkar/device/rank_groups.h"
 #include "dakkar/engine/model_loader.h"
 #include "dakkar/engine/step_arrays.h"
 #include "dakkar/engine/step_plan.h"
@@ -28,15 +28,15 @@ struct RankMemory {
 /// One rank: a thread with its model, stream, arena and step arrays.
 ///
 /// Does what it is told in order and answers each order once. An order that fails, or an exception,
-/// ends the thread after its error was answered; it leaves its group then, which stops the process
+/// ends the thread after its error was answered; it leaves its groups then, which stops the process
 /// if other ranks wait for it in a collective: they could never go on.
 class RankWorker final {
  public:
   struct Parts {
     ModelLoader load;
     ModelLoadArgs load_args;
-    std::unique_ptr<Communicator>* comm = nullptr;  ///< outlives the worker, which may empty it
-    int64_t depth = 2;                              ///< orders it may be behind
+    std::unique_ptr<Communicator> world;  ///< this rank's part
+    int64_t depth = 2;                    ///< orders it may be behind
   };
   /// What an order gave: nothing for loading and preparing.
   using Reply = Result<std::optional<StepResult>>;
@@ -69,12 +69,13 @@ class RankWorker final {
   [[nodiscard]] Reply step(const std::vector<std::byte>& bytes);
   /// The two phases of a step, later two captured graphs: a mask may have to see the last token
   /// between them.
-  [[nodiscard]] TensorView forward(Context& ctx);
+  [[nodiscard]] TensorView forward(Context& ctx, int64_t grid_tokens);
   void sample(Context& ctx, const TensorView& logits);
 
-  const Parts parts_;
+  Parts parts_;
   Mailbox<Order> orders_;
   Mailbox<Reply> replies_;
+  RankGroups groups_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Stream> stream_;
   PlanLimits limits_;

@@ -229,7 +229,6 @@ void Scheduler::release_carry(Sequence& sequence) {
 StepPlan Scheduler::launch(const Draft& draft) {
   StepPlan plan;
   plan.step = ++last_step_;
-  plan.tp = config_.tp;
   GroupPlan& group = plan.groups.emplace_back();
   Launched& launched = launched_.emplace_back();
   launched.step = plan.step;
@@ -305,6 +304,14 @@ SchedulerCounts Scheduler::counts() const {
   counts.running = std::ssize(running_);
   counts.waiting = std::ssize(waiting_);
   return counts;
+}
+
+int64_t Scheduler::load_tokens() const {
+  int64_t tokens = 0;
+  for (const auto& [handle, sequence] : sequences_) {
+    tokens += std::min(sequence->longest(), std::ssize(sequence->tokens) + config_.forecast_tokens);
+  }
+  return tokens;
 }
 
 void Scheduler::check_invariants() const {

@@ -20,7 +20,6 @@ namespace dak {
 
 /// Sizes and rules of a scheduler.
 struct SchedulerConfig {
-  int tp = 1;
   int64_t max_model_len = 0;
   int64_t max_num_seqs = 0;
   int64_t max_step_tokens = 0;    ///< raised to max_num_seqs + 128: a prefill always moves on
@@ -76,6 +75,7 @@ class Scheduler final {
   [[nodiscard]] std::vector<Outcome> end_all(FinishReason reason, const std::string& message);
 
   /// The next step; nothing when no sequence can move before a result is committed.
+  /// Of this group: the plan has one.
   [[nodiscard]] std::optional<StepPlan> plan();
   /// Takes the result of the oldest plan not yet committed.
   [[nodiscard]] std::vector<Outcome> commit(const StepResult& result);
@@ -83,6 +83,8 @@ class Scheduler final {
   [[nodiscard]] bool idle() const { return sequences_.empty(); }
   [[nodiscard]] int64_t steps_in_flight() const { return std::ssize(launched_); }
   [[nodiscard]] SchedulerCounts counts() const;
+  /// Tokens that its sequences stand for: known ones and a forecast of their output.
+  [[nodiscard]] int64_t load_tokens() const;
 
   /// Aborts when bookkeeping contradicts itself; for tests, after each step.
   void check_invariants() const;

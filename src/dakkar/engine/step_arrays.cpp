@@ -218,8 +218,8 @@ SequenceTable StepArrays::table() const {
 StepBatch StepArrays::batch(std::byte* arena) const {
   const int64_t logits = std::max<int64_t>(1, draws_);
   StepBatch batch;
-  batch.ids = arrays_.ids.rows(0, tokens_);
-  batch.tokens = count(kTokens, tokens_);
+  batch.ids = arrays_.ids.rows(0, token_bound());
+  batch.tokens = count(kTokens, token_bound());
   batch.table = table();
   batch.arena = arena;
   batch.page_table = arrays_.page_table.as<int64_t>();
@@ -235,11 +235,11 @@ StepBatch StepArrays::batch(std::byte* arena) const {
 }
 
 HistoryArgs StepArrays::history_args() const {
-  return {.ids = arrays_.ids.rows(0, tokens_),
+  return {.ids = arrays_.ids.rows(0, token_bound()),
           .history = arrays_.history,
           .rows = reinterpret_cast<const SamplingRow*>(arrays_.rows.data),
           .table = table(),
-          .tokens = count(kTokens, tokens_)};
+          .tokens = count(kTokens, token_bound())};
 }
 
 SampleArgs StepArrays::sample_args(const TensorView& logits) const {

@@ -85,6 +85,8 @@ class StepArrays final {
   void stage(const GroupPlan& group);
   void copy_places(Stream& stream);
   [[nodiscard]] SequenceTable table() const;
+  /// Rows of the uploaded step; one for a group without any, since views have at least one.
+  [[nodiscard]] int64_t token_bound() const { return tokens_ > 0 ? tokens_ : 1; }
   [[nodiscard]] DeviceCount count(int64_t which, int64_t bound) const;
 
   PlanLimits limits_;

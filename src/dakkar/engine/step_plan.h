@@ -76,11 +76,11 @@ struct PlanLimits {
 [[nodiscard]] Result<StepPlan> decode_plan(std::span<const std::byte> bytes,
                                            const PlanLimits& limits);
 
-/// What came of a step.
+/// What came of a step in one group.
 struct StepResult {
   uint64_t step = 0;
-  std::vector<SampledToken> tokens;  ///< one per drawing sequence of group 0, in plan order
-  std::vector<uint8_t> failed;       ///< one per sequence of group 0: its slot stood elsewhere
+  std::vector<SampledToken> tokens;  ///< one per drawing sequence, in plan order
+  std::vector<uint8_t> failed;       ///< one per sequence: its slot stood elsewhere
 };
 
 }  // namespace dak

@@ -22,6 +22,7 @@ struct StepBatch {
   MambaCarry carry;                        ///< [B, state_layers]; absent without carries
   TensorView logit_rows;                   ///< i32 [S] token rows whose logits are wanted
   DeviceCount logit_count;                 ///< S
+  int64_t grid_tokens = 0;                 ///< upper bound of T over all dp groups together
 };
 
 /// What a forward pass leaves behind.

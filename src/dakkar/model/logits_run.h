@@ -12,13 +12,15 @@ namespace dak {
 enum class MtpLogits { kNo, kYes };
 
 /// One sequence through a model, cut as told: what `dakkar logits` prints and what parity tests
-/// compare with goldens.
+/// compare with goldens. It runs in the first dp group.
 struct LogitsArgs {
-  ModelLoadArgs load;         ///< `rank` is set per rank here; `tp` as wanted
+  ModelLoadArgs load;         ///< `rank` is set per rank here; the grid as wanted
   std::vector<TokenId> ids;   ///< T tokens, all below V
   std::vector<int64_t> cuts;  ///< ends of the prefill chunks, ascending; T is added
   int64_t decode_from = -1;   ///< tokens from here on are decoded one by one; -1: none
   MtpLogits mtp = MtpLogits::kNo;
+  /// What the dp groups 1, 2, ... run in the same steps, cut alike; those without run empty steps.
+  std::vector<std::vector<TokenId>> beside;
 };
 
 /// State of one Mamba layer after the run, all ranks' heads together.
@@ -32,12 +34,13 @@ struct MambaLayerState {
 
 /// What a run leaves.
 struct LogitsRun {
-  std::vector<float> logits;            ///< [T, V]
-  std::vector<float> mtp_logits;        ///< [T - 1, V]: row i drafts token i + 2
-  std::vector<MambaLayerState> states;  ///< one per Mamba layer
+  std::vector<float> logits;                      ///< [T, V]
+  std::vector<float> mtp_logits;                  ///< [T - 1, V]: row i drafts token i + 2
+  std::vector<MambaLayerState> states;            ///< one per Mamba layer
+  std::vector<std::vector<float>> beside_logits;  ///< of dp groups 1, 2, ...
 };
 
-/// Loads the model on `tp` rank threads and runs the tokens through it.
+/// Loads the model on a thread per rank of the grid and runs the tokens through it.
 /// Errors: loading's; `kInvalidArgument` for empty ids, ids outside the vocabulary, bad cuts, or an
 /// MTP run of a model without the head.
 [[nodiscard]] Result<LogitsRun> run_logits(const LogitsArgs& args);

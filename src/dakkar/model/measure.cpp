@@ -72,18 +72,21 @@ KernelTable no_kernels() {
 }  // namespace
 
 struct MeasuringContext::Parts {
-  explicit Parts(int tp) : group(tp) {}
+  explicit Parts(const RankGrid& wanted) : grid(wanted), group(wanted.tp), world(wanted.ranks()) {}
 
   NoStream stream;
   KernelTable kernels = no_kernels();
+  const RankGrid grid;
   NoGroup group;
+  NoGroup world;
   Workspace workspace = Workspace::measuring();
   Workspace arrays = Workspace::measuring();
   int32_t zero = 0;
-  Context context{.stream = stream, .kernels = kernels, .comm = group, .workspace = workspace};
+  Context context{
+      .stream = stream, .kernels = kernels, .comm = group, .workspace = workspace, .world = &world};
 };
 
-MeasuringContext::MeasuringContext(int tp) : parts_(std::make_unique<Parts>(tp)) {}
+MeasuringContext::MeasuringContext(const RankGrid& grid) : parts_(std::make_unique<Parts>(grid)) {}
 
 MeasuringContext::~MeasuringContext() = default;
 
@@ -110,6 +113,7 @@ StepBatch MeasuringContext::batch(const StepLimits& limits) {
   batch.state_offsets = reinterpret_cast<const int64_t*>(batch.ids.data);
   batch.logit_rows = parts_->arrays.take(DType::kI32, {limits.logit_rows});
   batch.logit_count = count(limits.logit_rows);
+  batch.grid_tokens = limits.tokens * parts_->grid.dp;
   return batch;
 }
 

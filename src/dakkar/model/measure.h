@@ -11,8 +11,8 @@ namespace dak {
 /// gives the scratch bytes that the pass takes, from the code that takes them.
 class MeasuringContext final {
  public:
-  /// For a rank of a tensor-parallel group of `tp`.
-  explicit MeasuringContext(int tp);
+  /// For a rank of `grid`.
+  explicit MeasuringContext(const RankGrid& grid);
   ~MeasuringContext();
 
   [[nodiscard]] Context& context();

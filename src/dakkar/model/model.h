@@ -5,6 +5,7 @@
 #include <string>
 
 #include "dakkar/base/error.h"
+#include "dakkar/base/rank_grid.h"
 #include "dakkar/device/backend.h"
 #include "dakkar/device/context.h"
 #include "dakkar/device/stochastic_rounding.h"
@@ -68,9 +69,13 @@ struct ModelLoadArgs {
   const Backend* backend = nullptr;
   Numerics numerics = Numerics::kShipped;
   int tp = 1;
-  int rank = 0;  ///< within the tp group
+  int dp = 1;
+  int ep = 1;
+  int rank = 0;  ///< of all tp * dp
   StateStorage state = StateStorage::kAuto;
   uint64_t rounding_seed = kRoundingSeed;  ///< tests: other draws
+
+  [[nodiscard]] RankGrid grid() const { return {.tp = tp, .dp = dp, .ep = ep}; }
 };
 
 /// Loads the model family that the checkpoint's config names (model/registry.cpp).

@@ -29,7 +29,10 @@ int64_t device_bytes(const TensorSpec& spec, const Slice& slice) {
 Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args) {
   ParameterReader reader;
   reader.args_ = args;
-  reader.shard_ = Shard{.tp = args.tp, .rank = args.rank};
+  if (Status grid = check_grid(args.grid()); !grid) {
+    return fail(grid.error());
+  }
+  reader.shard_ = shard_of(args.grid(), args.rank);
   if (Status fits = check_shard(*args.config, reader.shard_); !fits) {
     return fail(fits.error());
   }
@@ -50,7 +53,7 @@ Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args) {
   }
   reader.memory_ = std::move(*memory);
   reader.space_ = Workspace(reader.memory_.data(), reader.memory_.size());
-  reader.stream_ = args.backend->open_stream(args.tp);
+  reader.stream_ = args.backend->open_stream(args.grid().ranks());
   return reader;
 }
 

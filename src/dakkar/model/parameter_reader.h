@@ -40,6 +40,7 @@ class ParameterReader final {
 
   [[nodiscard]] Status status() const;
   [[nodiscard]] const ModelLoadArgs& args() const { return args_; }
+  [[nodiscard]] const Shard& shard() const { return shard_; }
   /// Sizes of this rank's part of the model.
   [[nodiscard]] const ModelConfig& local() const { return local_; }
   /// Bytes read so far, packed.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "dakkar/device/context.h"
+#include "dakkar/device/rank_groups.h"
 #include "dakkar/device/row_access.h"
 #include "dakkar/model/layers/mamba2.h"
 #include "dakkar/weights/shard.h"
@@ -30,8 +32,16 @@ void use_carry(std::vector<Stretch>& prefills) {
   }
 }
 
-std::vector<Stretch> stretches_of(const LogitsArgs& args) {
-  const auto total = static_cast<int64_t>(args.ids.size());
+/// The tokens of a dp group.
+std::span<const TokenId> ids_of(const LogitsArgs& args, int group) {
+  const auto beside = static_cast<size_t>(group - 1);
+  return group == 0                    ? std::span<const TokenId>(args.ids)
+         : beside < args.beside.size() ? std::span<const TokenId>(args.beside[beside])
+                                       : std::span<const TokenId>();
+}
+
+std::vector<Stretch> stretches_of(const LogitsArgs& args, int group) {
+  const auto total = std::ssize(ids_of(args, group));
   const int64_t prefill_end = args.decode_from < 0 ? total : std::min(args.decode_from, total);
   std::vector<Stretch> stretches;
   int64_t begin = 0;
@@ -53,6 +63,37 @@ std::vector<Stretch> stretches_of(const LogitsArgs& args) {
   return stretches;
 }
 
+/// One step of the grid: each group's stretch, empty once its tokens are done.
+using GridStep = std::vector<Stretch>;
+
+std::vector<GridStep> grid_steps(const LogitsArgs& args) {
+  const auto groups = static_cast<size_t>(args.load.dp);
+  std::vector<GridStep> steps;
+  for (size_t g = 0; g < groups; ++g) {
+    const std::vector<Stretch> stretches = stretches_of(args, static_cast<int>(g));
+    steps.resize(std::max(steps.size(), stretches.size()), GridStep(groups));
+    for (size_t i = 0; i < stretches.size(); ++i) {
+      steps[i][g] = stretches[i];
+    }
+  }
+  return steps;
+}
+
+/// Rows that a step's arrays have for a stretch: views have at least one.
+int64_t rows_of(const Stretch& stretch) {
+  return std::max<int64_t>(1, stretch.tokens());
+}
+
+int64_t longest_of(const std::vector<GridStep>& steps) {
+  int64_t longest = 1;
+  for (const GridStep& step : steps) {
+    for (const Stretch& stretch : step) {
+      longest = std::max(longest, stretch.tokens());
+    }
+  }
+  return longest;
+}
+
 /// The device arrays of a one-sequence batch and the memory around them.
 class OneSequence final {
  public:
@@ -61,9 +102,9 @@ class OneSequence final {
   void write_places(const CacheSpec& spec);
 
   /// Rewrites the arrays for `stretch` and returns the batch over them.
-  StepBatch batch(const LogitsArgs& args, const Stretch& stretch);
+  StepBatch batch(const Stretch& stretch);
   /// Fills in the tokens that follow those of `stretch`; 0 after the last one.
-  TensorView next_ids(const LogitsArgs& args, const Stretch& stretch);
+  TensorView next_ids(const Stretch& stretch);
 
   Stream& stream() { return *stream_; }
   Workspace& workspace() { return workspace_; }
@@ -81,6 +122,7 @@ class OneSequence final {
     stream_->copy(to, values.data(), static_cast<int64_t>(values.size() * sizeof(T)));
   }
 
+  std::span<const TokenId> tokens_;
   std::unique_ptr<Stream> stream_;
   DeviceMemory arrays_;
   DeviceMemory arena_;
@@ -106,10 +148,11 @@ class OneSequence final {
 Result<OneSequence> OneSequence::open(const RankRunArgs& args, int64_t max_tokens) {
   const CacheSpec& spec = args.model->cache_spec();
   const Backend& backend = *args.run->load.backend;
-  const auto total = static_cast<int64_t>(args.run->ids.size());
   OneSequence one;
-  one.stream_ = backend.open_stream(args.run->load.tp);
-  one.pages_ = (total + spec.page_tokens - 1) / spec.page_tokens;
+  one.tokens_ = ids_of(*args.run, args.run->load.grid().group_of(args.rank));
+  const auto total = std::ssize(one.tokens_);
+  one.stream_ = backend.open_stream(args.run->load.grid().ranks());
+  one.pages_ = std::max<int64_t>(1, (total + spec.page_tokens - 1) / spec.page_tokens);
   one.state_begin_ = one.pages_ * spec.page_bytes;
   const int64_t scratch =
       args.model->workspace_bytes({.tokens = max_tokens, .sequences = 1, .logit_rows = max_tokens});
@@ -166,20 +209,20 @@ void OneSequence::write_places(const CacheSpec& spec) {
   }
 }
 
-StepBatch OneSequence::batch(const LogitsArgs& args, const Stretch& stretch) {
+StepBatch OneSequence::batch(const Stretch& stretch) {
   const auto tokens = static_cast<int32_t>(stretch.tokens());
-  std::vector<int32_t> rows(static_cast<size_t>(tokens));
+  const int64_t bound = rows_of(stretch);
+  std::vector<int32_t> rows(static_cast<size_t>(bound));
   std::iota(rows.begin(), rows.end(), 0);
-  write(ids_,
-        std::vector<int32_t>(args.ids.begin() + stretch.begin, args.ids.begin() + stretch.end));
+  write(ids_, std::vector<int32_t>(tokens_.begin() + stretch.begin, tokens_.begin() + stretch.end));
   write(rows_, rows);
-  write(counts_, std::vector<int32_t>{tokens, 1, stretch.decode ? 1 : 0});
+  write(counts_, std::vector<int32_t>{tokens, tokens > 0 ? 1 : 0, stretch.decode ? 1 : 0});
   write(query_start_, std::vector<int32_t>{0, tokens});
   write(position_, std::vector<int32_t>{static_cast<int32_t>(stretch.begin)});
   write(slot_, std::vector<int32_t>{0});
-  const DeviceCount count{.bound = tokens, .value = counts_};
+  const DeviceCount count{.bound = bound, .value = counts_};
   StepBatch batch;
-  batch.ids = TensorView::dense(ids_, DType::kI32, {tokens});
+  batch.ids = TensorView::dense(ids_, DType::kI32, {bound});
   batch.tokens = count;
   batch.table = {.sequences = {.bound = 1, .value = counts_ + 1},
                  .decodes = {.bound = 1, .value = counts_ + 2},
@@ -195,18 +238,18 @@ StepBatch OneSequence::batch(const LogitsArgs& args, const Stretch& stretch) {
     write(carry_use_, std::vector<CarryUse>{stretch.carry});
     batch.carry = {.offsets = carry_offsets_, .use = carry_use_};
   }
-  batch.logit_rows = TensorView::dense(rows_, DType::kI32, {tokens});
+  batch.logit_rows = TensorView::dense(rows_, DType::kI32, {bound});
   batch.logit_count = count;
   return batch;
 }
 
-TensorView OneSequence::next_ids(const LogitsArgs& args, const Stretch& stretch) {
-  std::vector<int32_t> next(
-      args.ids.begin() + stretch.begin + 1,
-      args.ids.begin() + std::min<int64_t>(stretch.end + 1, std::ssize(args.ids)));
-  next.resize(static_cast<size_t>(stretch.tokens()), 0);
+TensorView OneSequence::next_ids(const Stretch& stretch) {
+  std::vector<int32_t> next;
+  for (int64_t t = stretch.begin + 1; t <= stretch.end; ++t) {
+    next.push_back(t < std::ssize(tokens_) ? tokens_[static_cast<size_t>(t)] : 0);
+  }
   write(next_, next);
-  return TensorView::dense(next_, DType::kI32, {stretch.tokens()});
+  return TensorView::dense(next_, DType::kI32, {rows_of(stretch)});
 }
 
 float load(const std::byte* data, DType dtype, int64_t index) {
@@ -259,7 +302,7 @@ DType activation_of(const LogitsArgs& args) {
 void read_states(const RankRunArgs& args, const OneSequence& one, RankRun& out) {
   const CacheSpec& spec = args.model->cache_spec();
   const ModelConfig local =
-      local_config(*args.run->load.config, {.tp = args.run->load.tp, .rank = args.comm->rank()});
+      local_config(*args.run->load.config, shard_of(args.run->load.grid(), args.rank));
   MambaDims dims = mamba_dims(local, activation_of(*args.run), 0);
   dims.stored = dtype_of(args.run->load.state);
   for (int64_t layer = 0; layer < spec.state_layers; ++layer) {
@@ -268,23 +311,34 @@ void read_states(const RankRunArgs& args, const OneSequence& one, RankRun& out) 
   }
 }
 
-void run_stretch(const RankRunArgs& args, const Stretch& stretch, OneSequence& one, RankRun& out) {
-  Context ctx{.stream = one.stream(),
-              .kernels = args.run->load.backend->kernels(),
-              .comm = *args.comm,
-              .workspace = one.workspace()};
+/// What a rank's steps work on.
+struct RankRunState {
+  Context& ctx;
+  OneSequence& sequence;
+  RankRun& out;
+};
+
+void run_step(const RankRunArgs& args, const GridStep& step, RankRunState state) {
+  Context& ctx = state.ctx;
+  OneSequence& one = state.sequence;
+  RankRun& out = state.out;
   Workspace::Scope scope(ctx.workspace);
+  const Stretch& stretch = step[static_cast<size_t>(args.run->load.grid().group_of(args.rank))];
   const int64_t vocab = args.model->vocab();
-  const StepBatch batch = one.batch(*args.run, stretch);
+  StepBatch batch = one.batch(stretch);
+  for (const Stretch& any : step) {
+    batch.grid_tokens += rows_of(any);
+  }
+  const int64_t rows = stretch.tokens();
   const ForwardOutput result = args.model->forward(ctx, batch, HiddenOutput::kYes);
-  one.read(result.logits, out.logits.data() + stretch.begin * vocab);
+  one.read(result.logits.rows(0, rows), out.logits.data() + stretch.begin * vocab);
   if (args.run->mtp == MtpLogits::kYes) {
-    const TensorView logits = ctx.workspace.take(DType::kF32, {stretch.tokens(), vocab});
+    const TensorView logits = ctx.workspace.take(DType::kF32, {rows_of(stretch), vocab});
     args.model->draft(ctx, {.step = &batch,
-                            .next_ids = one.next_ids(*args.run, stretch),
+                            .next_ids = one.next_ids(stretch),
                             .hidden = result.hidden,
                             .logits = logits});
-    one.read(logits, out.mtp_logits.data() + stretch.begin * vocab);
+    one.read(logits.rows(0, rows), out.mtp_logits.data() + stretch.begin * vocab);
   }
   one.stream().synchronize();
 }
@@ -293,7 +347,7 @@ void run_stretch(const RankRunArgs& args, const Stretch& stretch, OneSequence& o
 
 struct RankRunner::Parts {
   RankRunArgs args;
-  std::vector<Stretch> stretches;
+  std::vector<GridStep> steps;
   OneSequence sequence;
 };
 
@@ -302,34 +356,38 @@ RankRunner::RankRunner(RankRunner&&) noexcept = default;
 RankRunner::~RankRunner() = default;
 
 Result<RankRunner> RankRunner::open(const RankRunArgs& args) {
-  std::vector<Stretch> stretches = stretches_of(*args.run);
-  int64_t longest = 0;
-  for (const Stretch& stretch : stretches) {
-    longest = std::max(longest, stretch.tokens());
-  }
-  Result<OneSequence> sequence = OneSequence::open(args, longest);
+  std::vector<GridStep> steps = grid_steps(*args.run);
+  Result<OneSequence> sequence = OneSequence::open(args, longest_of(steps));
   if (!sequence) {
     return fail(sequence.error());
   }
   return RankRunner(std::make_unique<Parts>(
-      Parts{.args = args, .stretches = std::move(stretches), .sequence = std::move(*sequence)}));
+      Parts{.args = args, .steps = std::move(steps), .sequence = std::move(*sequence)}));
 }
 
-RankRun RankRunner::run() {
-  const bool drafts = parts_->args.run->mtp == MtpLogits::kYes;
-  const auto tokens = std::ssize(parts_->args.run->ids);
+RankRun RankRunner::run(std::unique_ptr<Communicator> world) {
+  const LogitsArgs& run = *parts_->args.run;
+  const RankGroups groups = join_grid(std::move(world), run.load.grid());
+  OneSequence& sequence = parts_->sequence;
+  Context ctx{.stream = sequence.stream(),
+              .kernels = run.load.backend->kernels(),
+              .comm = *groups.tp,
+              .workspace = sequence.workspace(),
+              .world = groups.world.get()};
+  const bool drafts = run.mtp == MtpLogits::kYes;
+  const auto tokens = std::ssize(ids_of(run, run.load.grid().group_of(parts_->args.rank)));
   const int64_t vocab = parts_->args.model->vocab();
   RankRun out;
   out.logits.resize(static_cast<size_t>(tokens * vocab));
   out.mtp_logits.resize(drafts ? out.logits.size() : 0);
-  for (const Stretch& stretch : parts_->stretches) {
-    run_stretch(parts_->args, stretch, parts_->sequence, out);
+  for (const GridStep& step : parts_->steps) {
+    run_step(parts_->args, step, {.ctx = ctx, .sequence = sequence, .out = out});
   }
-  if (drafts) {
+  if (drafts && tokens > 0) {
     // The last token's successor is unknown: its row meant nothing.
     out.mtp_logits.resize(static_cast<size_t>((tokens - 1) * vocab));
   }
-  read_states(parts_->args, parts_->sequence, out);
+  read_states(parts_->args, sequence, out);
   return out;
 }
 

@@ -12,10 +12,11 @@ namespace dak {
 struct RankRunArgs {
   const LogitsArgs* run = nullptr;
   const Model* model = nullptr;
-  Communicator* comm = nullptr;
+  int rank = 0;
 };
 
-/// One rank's results; logits are whole on every rank, states are the rank's own heads.
+/// One rank's results for its group's sequence; logits are whole on every rank, states are the
+/// rank's own heads.
 struct RankRun {
   std::vector<float> logits;
   std::vector<float> mtp_logits;
@@ -30,8 +31,8 @@ class RankRunner final {
   RankRunner(RankRunner&&) noexcept;
   ~RankRunner();
 
-  /// Runs all chunks and decode steps; blocks with the other ranks.
-  [[nodiscard]] RankRun run();
+  /// Runs all chunks and decode steps; blocks with the other ranks of `world`.
+  [[nodiscard]] RankRun run(std::unique_ptr<Communicator> world);
 
  private:
   struct Parts;

@@ -90,6 +90,11 @@ void check_within(const Slice& slice, int64_t rows, int64_t columns) {
 
 }  // namespace
 
+Shard shard_of(const RankGrid& grid, int rank) {
+  return {
+      .tp = grid.tp, .rank = grid.place_of(rank), .ep = grid.ep, .ep_rank = grid.ep > 1 ? rank : 0};
+}
+
 int64_t Slice::row_count() const {
   int64_t count = 0;
   for (const Range& range : rows) {

@@ -5,17 +5,23 @@
 #include <vector>
 
 #include "dakkar/base/error.h"
+#include "dakkar/base/rank_grid.h"
 #include "dakkar/tensor/quant_view.h"
 #include "dakkar/weights/model_config.h"
 #include "dakkar/weights/tensor_table.h"
 
 namespace dak {
 
-/// A rank's place in its tensor-parallel group.
+/// A rank's place in its tensor-parallel group, and among the ranks that experts are dealt over.
 struct Shard {
   int64_t tp = 1;
   int64_t rank = 0;
+  int64_t ep = 1;  ///< 1: experts are cut over the group
+  int64_t ep_rank = 0;
 };
+
+/// The shard of a rank of a grid.
+[[nodiscard]] Shard shard_of(const RankGrid& grid, int rank);
 
 /// Half-open range [begin, end).
 struct Range {

@@ -72,7 +72,9 @@ class CpuBackend final : public Backend {
     return describe_processor() + ", " + std::string(name_of(set_));
   }
   [[nodiscard]] const KernelTable& kernels() const override { return kernels_; }
-  [[nodiscard]] int64_t memory_limit_bytes() const override { return host_memory_limit_bytes(); }
+  [[nodiscard]] int64_t memory_limit_bytes(int ranks) const override {
+    return host_memory_limit_bytes() / ranks;
+  }
   [[nodiscard]] Result<DeviceMemory> allocate(int64_t bytes) const override {
     return allocate_host_memory(bytes);
   }

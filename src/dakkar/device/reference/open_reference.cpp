@@ -12,7 +12,9 @@ class ReferenceBackend final : public Backend {
     return "reference loops on " + describe_processor();
   }
   [[nodiscard]] const KernelTable& kernels() const override { return reference_kernels(); }
-  [[nodiscard]] int64_t memory_limit_bytes() const override { return host_memory_limit_bytes(); }
+  [[nodiscard]] int64_t memory_limit_bytes(int ranks) const override {
+    return host_memory_limit_bytes() / ranks;
+  }
   [[nodiscard]] Result<DeviceMemory> allocate(int64_t bytes) const override {
     return allocate_host_memory(bytes);
   }

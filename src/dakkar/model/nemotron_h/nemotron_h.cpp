@@ -58,6 +58,7 @@ class NemotronH final : public Model {
   CacheSpec spec_;
   int64_t hidden_;
   int64_t vocab_begin_;
+  RankGrid grid_;
   int tp_;
   float eps_;
   TensorView embeddings_;
@@ -72,10 +73,9 @@ class NemotronH final : public Model {
 NemotronH::NemotronH(ParameterReader& reader, const ModelTypes& types)
     : types_(types),
       hidden_(reader.local().hidden),
-      vocab_begin_(vocab_range(reader.args().config->vocab,
-                               {.tp = reader.args().tp, .rank = reader.args().rank})
-                       .begin),
-      tp_(reader.args().tp),
+      vocab_begin_(vocab_range(reader.args().config->vocab, reader.shard()).begin),
+      grid_(reader.args().grid()),
+      tp_(grid_.tp),
       eps_(reader.local().norm_eps),
       embeddings_(reader.matrix("backbone.embeddings")) {
   spec_.page_tokens = kChunkTokens;
@@ -104,7 +104,7 @@ void NemotronH::read_layers(ParameterReader& reader) {
     spec_.carry_layer_bytes = mamba_carry_layout(dims).bytes;
   }
   const ModelLoadArgs& args = reader.args();
-  const Range heads = mamba_heads(args.config->mamba, {.tp = args.tp, .rank = args.rank});
+  const Range heads = mamba_heads(args.config->mamba, shard_of(args.grid(), args.rank));
   for (size_t i = 0; i < local.layers.size(); ++i) {
     const std::string layer = fmt::format("backbone.layers.{}", i);
     const std::string prefix = layer + ".mixer";
@@ -136,7 +136,7 @@ void NemotronH::read_layers(ParameterReader& reader) {
 }
 
 int64_t NemotronH::workspace_bytes(const StepLimits& limits) const {
-  MeasuringContext measuring(tp_);
+  MeasuringContext measuring(grid_);
   const StepBatch batch = measuring.batch(limits);
   const ForwardOutput out = forward(measuring.context(), batch, HiddenOutput::kYes);
   if (mtp_) {
