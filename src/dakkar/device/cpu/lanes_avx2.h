@@ -24,6 +24,10 @@ struct LanesAvx2 {
   static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
   /// The second operand where either is NaN.
   static Register larger(Register a, Register b) { return _mm256_max_ps(a, b); }
+  /// Lanes of x that are NaN, else those of a.
+  static Register keep_nan(Register a, Register x) {
+    return _mm256_blendv_ps(a, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  }
   static Register round(Register a) {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }

@@ -24,6 +24,10 @@ struct LanesAvx512 {
   static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
   /// The second operand where either is NaN.
   static Register larger(Register a, Register b) { return _mm512_max_ps(a, b); }
+  /// Lanes of x that are NaN, else those of a.
+  static Register keep_nan(Register a, Register x) {
+    return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+  }
   static Register round(Register a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
   /// a * 2^n for a whole n from -126 to 127, a and the result being normal numbers.
   static Register scale_by_power(Register a, Register n) {

@@ -6,6 +6,7 @@
 #include "dakkar/device/cpu/linear.h"
 #include "dakkar/device/cpu/pack_panels.h"
 #include "dakkar/device/cpu/row_ops.h"
+#include "dakkar/device/cpu/sample.h"
 #include "dakkar/device/cpu/ssm_scan.h"
 #include "dakkar/device/cpu/vector_kernel.h"
 #include "dakkar/device/host_kernel.h"
@@ -18,7 +19,7 @@ namespace cpu {
 namespace {
 
 template <const LinearKernels& kLinear, const ScanKernels& kScan, const KeyBlockKernels& kKeyBlocks,
-          const RowKernels& kRows>
+          const RowKernels& kRows, const ScoreKernels& kScores>
 KernelTable kernels_with() {
   KernelTable table = reference_kernels();
   table.embed = vector_kernel<EmbedArgs, embed<kRows>, &KernelTable::embed>;
@@ -34,6 +35,7 @@ KernelTable kernels_with() {
   table.combine_experts =
       vector_kernel<CombineExpertsArgs, combine_experts<kRows>, &KernelTable::combine_experts>;
   table.causal_conv = vector_kernel<CausalConvArgs, causal_conv<kRows>, &KernelTable::causal_conv>;
+  table.sample = team_kernel<SampleArgs, sample<kScores>>;
   table.route = vector_kernel<RouteArgs, route<kRows>, &KernelTable::route>;
   table.linear = team_kernel<LinearArgs, linear<kLinear>>;
   table.expert_linear = team_kernel<ExpertLinearArgs, expert_linear<kLinear>>;
@@ -95,13 +97,13 @@ class CpuBackend final : public Backend {
 
 const KernelTable& kernels_avx2() {
   static const KernelTable kTable =
-      kernels_with<kLinearAvx2, kScanAvx2, kKeyBlocksAvx2, kRowsAvx2>();
+      kernels_with<kLinearAvx2, kScanAvx2, kKeyBlocksAvx2, kRowsAvx2, kScoresAvx2>();
   return kTable;
 }
 
 const KernelTable& kernels_avx512() {
   static const KernelTable kTable =
-      kernels_with<kLinearAvx512, kScanAvx512, kKeyBlocksAvx512, kRowsAvx512>();
+      kernels_with<kLinearAvx512, kScanAvx512, kKeyBlocksAvx512, kRowsAvx512, kScoresAvx512>();
   return kTable;
 }
 
