@@ -51,8 +51,9 @@ tidy: ## Check the limits, the banned words and the include arrows only
 format: ## Rewrite every C++ file in the project's format
 	@tools/format.sh
 
-soak: test-build ## Run every test, the slow labels included
-	@$(TIMED) soak ctest --test-dir build/release -j $(JOBS) --output-on-failure
+soak: test-build ## Run every test, the slow labels included, and minutes of load in three builds
+	@$(TIMED) tests ctest --test-dir build/release -LE soak -j $(JOBS) --output-on-failure
+	@$(TIMED) load tools/soak.sh release asan tsan
 	@tools/count_tests.sh build/release
 
 clean: ## Remove everything that was built
