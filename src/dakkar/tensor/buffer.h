@@ -6,7 +6,8 @@
 
 namespace dak {
 
-/// Owns zeroed host bytes, aligned to 64. Moves, never copies.
+/// Owns zeroed host bytes, aligned to 64. Moves, never copies. Large ones have pages of their own,
+/// huge ones where the system has them, and give them back when they die.
 class Buffer final {
  public:
   Buffer() = default;
@@ -19,6 +20,8 @@ class Buffer final {
 
  private:
   struct Free {
+    size_t mapped;  ///< bytes of the mapping; 0 for memory of the heap
+
     void operator()(std::byte* bytes) const;
   };
   std::unique_ptr<std::byte, Free> data_;
