@@ -71,13 +71,13 @@ void WorkerTeam::run(int64_t parts, FunctionRef<void(int64_t part, Scratch& scra
 }
 
 void WorkerTeam::for_ranges(const Split& split,
-                            FunctionRef<void(Range range, Scratch& scratch)> work) {
+                            FunctionRef<void(WorkRange range, Scratch& scratch)> work) {
   check(split.grain > 0 && split.per_thread > 0, "ranges have a length");
   const int64_t grains = (split.total + split.grain - 1) / split.grain;
   const int64_t parts = std::min(grains, size_ == 1 ? 1 : split.per_thread * size_);
   run(parts, [&](int64_t part, Scratch& scratch) {
-    const Range range{.begin = part * grains / parts * split.grain,
-                      .end = std::min(split.total, (part + 1) * grains / parts * split.grain)};
+    const WorkRange range{.begin = part * grains / parts * split.grain,
+                          .end = std::min(split.total, (part + 1) * grains / parts * split.grain)};
     work(range, scratch);
   });
 }

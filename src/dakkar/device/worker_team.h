@@ -12,7 +12,7 @@
 namespace dak {
 
 /// A piece of [0, total) that one call of a kernel's work handles.
-struct Range {
+struct WorkRange {
   int64_t begin = 0;
   int64_t end = 0;
 };
@@ -46,8 +46,8 @@ class WorkerTeam final {
     int64_t per_thread = 4;  ///< ranges per thread, so that a thread that is held up costs little
   };
   /// Cuts [0, total) into ranges of about equal length and calls work(range, scratch) for each:
-  ///   team.for_ranges({.total = rows, .grain = 8}, [&](Range rows, Scratch& scratch) { ... });
-  void for_ranges(const Split& split, FunctionRef<void(Range range, Scratch& scratch)> work);
+  ///   team.for_ranges({.total = rows, .grain = 8}, [&](WorkRange rows, Scratch& scratch) { ... });
+  void for_ranges(const Split& split, FunctionRef<void(WorkRange range, Scratch& scratch)> work);
 
   /// Scratch of the kernel as a whole, for what all parts read; rewound when the kernel returns.
   [[nodiscard]] Scratch& kernel_scratch() { return kernel_scratch_; }

@@ -70,7 +70,7 @@ TEST(WorkerTeamTest, RangesCoverTheTotalInGrains) {
     WorkerTeam team(threads);
     for (const int64_t total : {0, 1, 7, 8, 9, 63, 64, 1000}) {
       std::vector<int> seen(static_cast<size_t>(total));
-      team.for_ranges({.total = total, .grain = 8}, [&](Range range, Scratch&) {
+      team.for_ranges({.total = total, .grain = 8}, [&](WorkRange range, Scratch&) {
         EXPECT_EQ(range.begin % 8, 0);
         EXPECT_TRUE(range.end % 8 == 0 || range.end == total);
         EXPECT_LT(range.begin, range.end);

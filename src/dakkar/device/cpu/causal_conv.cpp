@@ -47,7 +47,7 @@ ConvSequence sequence_of(const CausalConvArgs& args, int64_t b) {
           .window = args.state.arena + offset + mamba_state_layout(args.dims).conv};
 }
 
-void convolve(const ConvSequence& seq, const RowKernels& kernels, const Range& channels) {
+void convolve(const ConvSequence& seq, const RowKernels& kernels, const WorkRange& channels) {
   std::array<const std::byte*, kTogether + kConvTaps - 1> inputs{};
   std::array<std::byte*, kTogether> outputs{};
   for (int64_t begin = 0; begin < seq.tokens; begin += kTogether) {
@@ -70,7 +70,7 @@ void convolve(const ConvSequence& seq, const RowKernels& kernels, const Range& c
   }
 }
 
-void update_window(const ConvSequence& seq, const Range& channels) {
+void update_window(const ConvSequence& seq, const WorkRange& channels) {
   const int64_t element = size_of(seq.args.dims.activation);
   const int64_t kept = std::min(seq.tokens, seq.args.dims.window);
   for (int64_t t = seq.tokens - kept; t < seq.tokens; ++t) {
@@ -94,7 +94,7 @@ void causal_conv(WorkerTeam& team, const CausalConvArgs& args) {
   const int64_t sequences = table.sequences.read();
   const int64_t tokens = std::max<int64_t>(1, table.query_start[sequences]);
   const int64_t grain = (kWorthSharing / tokens + kChannelStep) / kChannelStep * kChannelStep;
-  const auto work = [&](Range channels, Scratch&) {
+  const auto work = [&](WorkRange channels, Scratch&) {
     for (int64_t b = 0; b < sequences; ++b) {
       const ConvSequence seq = sequence_of(args, b);
       convolve(seq, kKernels, channels);

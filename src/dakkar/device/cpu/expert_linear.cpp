@@ -97,7 +97,8 @@ ExpertScratch take_expert_scratch(const ExpertLine& line, Scratch& scratch) {
 }
 
 /// Some panels of one expert, all of its rows.
-void run_expert(const ExpertLine& line, size_t expert, Range panels, const ExpertScratch& scratch) {
+void run_expert(const ExpertLine& line, size_t expert, WorkRange panels,
+                const ExpertScratch& scratch) {
   const ExpertLinearArgs& args = line.args;
   const PackedWeight& weight = args.experts[expert];
   const PanelKernels& kernels = choose(line.kernels, args.x, weight);
@@ -122,7 +123,7 @@ void run_expert(const ExpertLine& line, size_t expert, Range panels, const Exper
 }
 
 /// Some panels of the line, which may begin and end inside an expert.
-void run_line(const ExpertLine& line, Range panels, Scratch& scratch) {
+void run_line(const ExpertLine& line, WorkRange panels, Scratch& scratch) {
   const ExpertScratch mine = take_expert_scratch(line, scratch);
   for (int64_t at = panels.begin; at < panels.end;) {
     const int64_t index = at / line.panels;
@@ -159,7 +160,7 @@ void expert_linear(WorkerTeam& team, const ExpertLinearArgs& args) {
                         .block_rows = std::min(most_rows, kRowBlock)};
   // Experts have unequal numbers of rows: shorter ranges even that out.
   team.for_ranges({.total = line.panels * static_cast<int64_t>(active), .per_thread = 16},
-                  [&](Range panels, Scratch& scratch) { run_line(line, panels, scratch); });
+                  [&](WorkRange panels, Scratch& scratch) { run_line(line, panels, scratch); });
 }
 
 template void expert_linear<kLinearAvx2>(WorkerTeam& team, const ExpertLinearArgs& args);

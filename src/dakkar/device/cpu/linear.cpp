@@ -29,9 +29,10 @@ void multiply_block(WorkerTeam& team, const LinearArgs& args, const PanelKernels
                      .kernels = kernels,
                      .x = x,
                      .output = {.out = args.out, .rows = rows, .accumulate = args.accumulate}};
-  team.for_ranges({.total = (weight.n + kPanel - 1) / kPanel}, [&](Range panels, Scratch& scratch) {
-    multiply_panels(job, panels, take_product_scratch(scratch, x.rows()));
-  });
+  team.for_ranges({.total = (weight.n + kPanel - 1) / kPanel},
+                  [&](WorkRange panels, Scratch& scratch) {
+                    multiply_panels(job, panels, take_product_scratch(scratch, x.rows()));
+                  });
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ void multiply_reference_rows(const PackedWeight& weight, const TensorView& x,
   }
 }
 
-void multiply_panels(const PanelJob& job, Range panels, const ProductScratch& scratch) {
+void multiply_panels(const PanelJob& job, WorkRange panels, const ProductScratch& scratch) {
   check(job.x.rows() * kPanel <= std::ssize(scratch.sums), "the sums of all rows have room");
   for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
     multiply_panel(job, panel, scratch);

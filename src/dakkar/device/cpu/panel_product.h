@@ -40,6 +40,6 @@ struct PanelJob {
 };
 
 /// Computes panels [begin, end): out = output_scale * sum, or adds that to out.
-void multiply_panels(const PanelJob& job, Range panels, const ProductScratch& scratch);
+void multiply_panels(const PanelJob& job, WorkRange panels, const ProductScratch& scratch);
 
 }  // namespace dak::cpu

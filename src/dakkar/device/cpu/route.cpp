@@ -67,7 +67,8 @@ struct RouteRun {
   float* scores = nullptr;  ///< [T, E]
 };
 
-void score(const RouteRun& run, const Range& tokens, const Range& experts, Scratch& scratch) {
+void score(const RouteRun& run, const WorkRange& tokens, const WorkRange& experts,
+           Scratch& scratch) {
   const RouteArgs& args = run.args;
   const int64_t width = args.x.dim(1);
   const std::span<float> x = scratch.take<float>((tokens.end - tokens.begin) * width);
@@ -108,7 +109,7 @@ void route(WorkerTeam& team, const RouteArgs& args) {
                         .scores = team.kernel_scratch().take<float>(tokens * experts).data()};
   if (tokens < kTokensOfPart) {
     team.for_ranges({.total = experts, .grain = kExpertsOfPart, .per_thread = 2},
-                    [&](Range range, Scratch& scratch) {
+                    [&](WorkRange range, Scratch& scratch) {
                       score(run, {.begin = 0, .end = tokens}, range, scratch);
                     });
     const std::span<float> choices = team.kernel_scratch().take<float>(k);
@@ -117,13 +118,14 @@ void route(WorkerTeam& team, const RouteArgs& args) {
     }
     return;
   }
-  team.for_ranges({.total = tokens, .grain = kTokensOfPart}, [&](Range range, Scratch& scratch) {
-    score(run, range, {.begin = 0, .end = experts}, scratch);
-    const std::span<float> choices = scratch.take<float>(k);
-    for (int64_t t = range.begin; t < range.end; ++t) {
-      choose(args, t, run.scores + t * experts, choices.data());
-    }
-  });
+  team.for_ranges({.total = tokens, .grain = kTokensOfPart},
+                  [&](WorkRange range, Scratch& scratch) {
+                    score(run, range, {.begin = 0, .end = experts}, scratch);
+                    const std::span<float> choices = scratch.take<float>(k);
+                    for (int64_t t = range.begin; t < range.end; ++t) {
+                      choose(args, t, run.scores + t * experts, choices.data());
+                    }
+                  });
 }
 
 template void route<kRowsAvx2>(WorkerTeam& team, const RouteArgs& args);

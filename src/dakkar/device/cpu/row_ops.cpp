@@ -25,7 +25,7 @@ constexpr int64_t kWorthSharing = 32 * 1024;
 template <typename Work>
 void for_rows(WorkerTeam& team, int64_t rows, int64_t width, const Work& work) {
   const int64_t grain = std::max<int64_t>(1, kWorthSharing / std::max<int64_t>(1, width));
-  team.for_ranges({.total = rows, .grain = grain}, [&](Range range, Scratch&) {
+  team.for_ranges({.total = rows, .grain = grain}, [&](WorkRange range, Scratch&) {
     for (int64_t row = range.begin; row < range.end; ++row) {
       work(row);
     }
