@@ -109,4 +109,17 @@ double state_distance(const std::vector<LayerState>& a, const std::vector<LayerS
   return worst;
 }
 
+Bars bars_of(StateStorage state, RoundedAt rounded) {
+  if (state != StateStorage::kF16) {
+    return {};
+  }
+  if (rounded == RoundedAt::kOtherPlaces) {
+    // A unit of f16 is at most 2^-10 of a value; both ways are off by less than one.
+    return {.state = 0x1p-9, .logits = 0x1p-9};
+  }
+  // A value off by d before it is rounded comes out one unit apart with a chance of d / 2^-11.
+  const auto after = [](double near) { return near + std::sqrt(near / 0x1p-11) * 0x1p-10; };
+  return {.state = after(Bars().state), .logits = after(Bars().logits)};
+}
+
 }  // namespace dak

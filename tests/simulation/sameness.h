@@ -7,6 +7,7 @@
 
 #include "dakkar/device/sequence_table.h"
 #include "dakkar/engine/request.h"
+#include "dakkar/model/model.h"
 #include "simulation/schedule_runner.h"
 
 namespace dak {
@@ -56,5 +57,19 @@ struct LayerState {
 /// Largest ||a - b|| / ||a|| over the parts of all layers; infinite when sizes differ.
 [[nodiscard]] double state_distance(const std::vector<LayerState>& a,
                                     const std::vector<LayerState>& b);
+
+/// How far two ways of one sequence may be apart in f32 numerics, relative errors.
+struct Bars {
+  double state = 1e-5;
+  double logits = 1e-4;
+};
+
+/// Where two ways round a state that is stored in f16.
+enum class RoundedAt {
+  kSamePlaces,   ///< the same random bits then round what is nearly the same
+  kOtherPlaces,  ///< other bits: the ways are equal in distribution, a rounding apart
+};
+
+[[nodiscard]] Bars bars_of(StateStorage state, RoundedAt rounded);
 
 }  // namespace dak
