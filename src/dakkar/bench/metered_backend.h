@@ -20,7 +20,9 @@ class MeteredBackend final : public Backend {
   [[nodiscard]] std::string_view name() const override { return inner_->name(); }
   [[nodiscard]] std::string description() const override { return inner_->description(); }
   [[nodiscard]] const KernelTable& kernels() const override { return kernels_; }
-  [[nodiscard]] int64_t memory_limit_bytes() const override { return inner_->memory_limit_bytes(); }
+  [[nodiscard]] int64_t memory_limit_bytes(int ranks) const override {
+    return inner_->memory_limit_bytes(ranks);
+  }
   [[nodiscard]] Result<DeviceMemory> allocate(int64_t bytes) const override {
     return inner_->allocate(bytes);
   }
