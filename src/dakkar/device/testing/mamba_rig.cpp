@@ -71,14 +71,16 @@ MambaState MambaRig::state_of(const std::vector<Piece>& pieces) {
   std::vector<int64_t> carries;
   std::vector<CarryUse> use;
   for (const Piece& piece : pieces) {
-    offsets.push_back(piece.sequence * layout_.bytes);
-    carries.push_back(shape_.sequences * layout_.bytes + piece.sequence * carry_bytes_);
+    // The second of two layers; the first lies nowhere.
+    offsets.insert(offsets.end(), {0, piece.sequence * layout_.bytes});
+    carries.insert(carries.end(),
+                   {0, shape_.sequences * layout_.bytes + piece.sequence * carry_bytes_});
     use.push_back(piece.carry);
   }
   return {.arena = arena_,
           .offsets = rig_.array(offsets),
-          .layers = 1,
-          .layer = 0,
+          .layers = 2,
+          .layer = 1,
           .carry = {.offsets = rig_.array(carries), .use = rig_.array(use)}};
 }
 
