@@ -37,14 +37,22 @@ GroupProduct decode(const PanelJob& job, const PackedChunk& chunk) {
   return product;
 }
 
-/// The kernel that reads the weight's codes itself, for groups as large as those of these rows.
+int64_t rows_of(const RowGroups& x, int64_t group) {
+  return x.first_row(group + 1) - x.first_row(group);
+}
+
+/// The kernels that read the weight's codes themselves, by rows; some are missing.
 auto* packed_kernels(const PanelJob& job) {
   return job.weight.layout == kNvfp4Panels ? &job.kernels.multiply_nvfp4
                                            : &job.kernels.multiply_fp8;
 }
 
-int64_t rows_of(const RowGroups& x, int64_t group) {
-  return x.first_row(group + 1) - x.first_row(group);
+/// Whether there are such kernels for all groups: their sizes are those of the first and the last.
+bool reads_codes(const PanelJob& job) {
+  const auto has = [&](int64_t group) {
+    return (*packed_kernels(job))[rows_of(job.x, group) - 1] != nullptr;
+  };
+  return job.weight.layout != kBf16Panels && has(0) && has(job.x.count() - 1);
 }
 
 void multiply_codes(const PanelJob& job, int64_t panel, const ProductScratch& scratch) {
@@ -59,7 +67,7 @@ void multiply_codes(const PanelJob& job, int64_t panel, const ProductScratch& sc
 
 void multiply_panel(const PanelJob& job, int64_t panel, const ProductScratch& scratch) {
   std::fill_n(scratch.sums.begin(), job.x.rows() * kPanel, 0.0F);
-  if (job.weight.layout != kBf16Panels && (*packed_kernels(job))[0] != nullptr) {
+  if (reads_codes(job)) {
     return multiply_codes(job, panel, scratch);
   }
   const int64_t pairs = (job.weight.k + 1) / 2;

@@ -76,8 +76,8 @@ struct PanelKernels {
   InputForm form = InputForm::kF32Columns;
   void (*decode_nvfp4)(const PackedChunk& chunk) = nullptr;
   void (*decode_fp8)(const PackedChunk& chunk) = nullptr;
-  /// For 1 to 6 rows each. Those straight from the codes are set where they are faster; the
-  /// decoders are not used then, and `multiply` meets no block scales.
+  /// For 1 to 6 rows each. Those straight from the codes are set where they are faster. With all
+  /// six of them there are no decoders, and `multiply` meets no block scales.
   void (*multiply[kRowGroup])(const GroupProduct& product) = {};
   void (*multiply_nvfp4[kRowGroup])(const PackedProduct& product) = {};
   void (*multiply_fp8[kRowGroup])(const PackedProduct& product) = {};

@@ -88,9 +88,6 @@ void multiply(const GroupProduct& product) {
   sums.store(product.sums);
 }
 
-/// How far ahead of the codes in use memory is read.
-constexpr int64_t kAhead = 4096;
-
 template <int kRows>
 void multiply_nvfp4(const PackedProduct& product) {
   const auto* x = static_cast<const int*>(product.x);
@@ -101,10 +98,10 @@ void multiply_nvfp4(const PackedProduct& product) {
     codes += kPanel;
     Sums<kRows> sums;
     sums.clear();
-    _mm_prefetch(reinterpret_cast<const char*>(scales + kAhead), _MM_HINT_T0);
+    prefetch(scales);
     for (int64_t i = 0; i < kScaledPairs; ++i) {
       const __m512i words = _mm512_loadu_si512(codes);
-      _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead), _MM_HINT_T0);
+      prefetch(codes);
       const auto lookup = [&](__m512i index) {
         return as_pairs(_mm512_permutexvar_epi16(index, values));
       };
@@ -181,8 +178,8 @@ void multiply_fp8(const PackedProduct& product) {
   sums.load(product.sums);
   for (int64_t pair = 0; pair < product.pairs; ++pair) {
     const std::byte* codes = product.codes + pair * kFp8PairBytes;
-    _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead), _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead + 64), _MM_HINT_T0);
+    prefetch(codes);
+    prefetch(codes + 64);
     __m512i words[kGroups];
     table.decode(_mm512_loadu_si512(codes), &words[0], &words[1]);
     table.decode(_mm512_loadu_si512(codes + 64), &words[2], &words[3]);
