@@ -322,13 +322,15 @@ TEST_P(ClassBTest, OtherNumbersOfRanksTurnOnlyNearTies) {
   const std::unique_ptr<ScheduleRunner> on = runner({});
   const std::unique_ptr<ScheduleRunner> two = runner({.tp = 2});
   const std::unique_ptr<ScheduleRunner> four = runner({.tp = 4});
+  const std::unique_ptr<ScheduleRunner> grid = runner({.tp = 2, .dp = 2, .ep = 4});
   for (int64_t round = 0; round < GetParam().rounds; ++round) {
     const std::vector<TimedRequest> requests = dice.schedule(GetParam().requests, vocab());
     const std::vector<RequestRun> alone = run_alone(*on, requests);
     expect_near(two->run(requests, {}), requests, alone, {.tp = 2});
     expect_near(four->run(requests, {}), requests, alone, {.tp = 4});
+    expect_near(grid->run(requests, {}), requests, alone, {.tp = 2});
   }
-  report("tp 2 and 4");
+  report("tp 2 and 4, tp 2 x dp 2 with dealt experts");
 }
 
 const auto kName = [](const auto& test) { return name_of(test.param); };
@@ -339,6 +341,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{.checkpoint = "latent_bf16", .device = TinyDevice::kCpu},
         Case{.checkpoint = "dense_modelopt", .tp = 2},
         Case{.checkpoint = "dense_bf16", .device = TinyDevice::kCpu, .dp = 2},
+        Case{.checkpoint = "latent_modelopt",
+             .device = TinyDevice::kCpu,
+             .tp = 2,
+             .requests = 8,
+             .dp = 2,
+             .ep = 4},
         Case{.checkpoint = "moe_bf16", .numerics = Numerics::kF32},
         Case{.checkpoint = "dense_bf16", .numerics = Numerics::kF32, .state = StateStorage::kF16},
         Case{.checkpoint = "latent_modelopt",
@@ -364,6 +372,15 @@ std::vector<Case> every_case(int64_t requests, int64_t rounds) {
                        .requests = requests,
                        .rounds = rounds});
     }
+    for (const RankGrid& grid : {RankGrid{.dp = 2}, RankGrid{.tp = 2, .dp = 2, .ep = 4}}) {
+      cases.push_back({.checkpoint = checkpoint,
+                       .device = TinyDevice::kCpu,
+                       .tp = grid.tp,
+                       .requests = requests,
+                       .rounds = rounds,
+                       .dp = grid.dp,
+                       .ep = grid.ep});
+    }
     for (const StateStorage state : {StateStorage::kF32, StateStorage::kF16}) {
       cases.push_back({.checkpoint = checkpoint,
                        .numerics = Numerics::kF32,
@@ -383,7 +400,7 @@ std::vector<Case> every_case(int64_t requests, int64_t rounds) {
 
 std::vector<Case> every_case_of_one_rank(int64_t requests, int64_t rounds) {
   std::vector<Case> cases = every_case(requests, rounds);
-  std::erase_if(cases, [](const Case& tried) { return tried.tp != 1; });
+  std::erase_if(cases, [](const Case& tried) { return tried.tp != 1 || tried.dp != 1; });
   return cases;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dakkar/device/ops_attention.h"
+#include "dakkar/device/ops_dispatch.h"
 #include "dakkar/device/ops_layout.h"
 #include "dakkar/device/ops_linear.h"
 #include "dakkar/device/ops_mamba.h"
@@ -31,6 +32,9 @@ struct KernelTable {
   Kernel<RouteArgs> route = nullptr;
   Kernel<ExpertLinearArgs> expert_linear = nullptr;
   Kernel<CombineExpertsArgs> combine_experts = nullptr;
+  Kernel<ShareRowsArgs> share_rows = nullptr;
+  Kernel<DealChoicesArgs> deal_choices = nullptr;
+  Kernel<CountArrivalsArgs> count_arrivals = nullptr;
   Kernel<StepArgs> begin_step = nullptr;
   Kernel<StepArgs> advance = nullptr;
   Kernel<CausalConvArgs> causal_conv = nullptr;

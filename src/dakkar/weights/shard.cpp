@@ -152,6 +152,10 @@ Range inner_range(int64_t width, const Shard& shard) {
   return {std::min(dealt.begin * kInnerBlock, width), std::min(dealt.end * kInnerBlock, width)};
 }
 
+Range expert_range(int64_t experts, const Shard& shard) {
+  return shard.ep == 1 ? Range{0, experts} : deal(experts, {.tp = shard.ep, .rank = shard.ep_rank});
+}
+
 Range mamba_heads(const MambaConfig& mamba, const Shard& shard) {
   return deal(mamba.heads, shard);
 }
@@ -175,6 +179,7 @@ Slice slice_of(const TensorSpec& spec, const ModelConfig& config, const Shard& s
   const Range all_columns = {0, columns};
   const MambaConfig& mamba = config.mamba;
   const AttentionConfig& attention = config.attention;
+  const bool dealt = shard.ep > 1;
   switch (spec.rule) {
     case ShardRule::kReplicate:
       return {{all_rows}, all_columns};
@@ -200,6 +205,12 @@ Slice slice_of(const TensorSpec& spec, const ModelConfig& config, const Shard& s
       return {{inner_range(rows, shard)}, all_columns};
     case ShardRule::kInnerColumns:
       return {{all_rows}, inner_range(columns, shard)};
+    case ShardRule::kExpertRows:
+      return {{dealt ? all_rows : inner_range(rows, shard)}, all_columns};
+    case ShardRule::kExpertColumns:
+      return {{all_rows}, dealt ? all_columns : inner_range(columns, shard)};
+    case ShardRule::kLatentColumns:
+      return {{all_rows}, dealt ? inner_range(columns, shard) : all_columns};
   }
   return {};
 }
@@ -213,7 +224,9 @@ ModelConfig local_config(const ModelConfig& config, const Shard& shard) {
   for (int64_t& width : local.mlp_inner) {
     width = inner_range(width, shard).size();
   }
-  local.moe.inner = inner_range(config.moe.inner, shard).size();
+  if (shard.ep == 1) {
+    local.moe.inner = inner_range(config.moe.inner, shard).size();
+  }
   local.moe.shared_inner = inner_range(config.moe.shared_inner, shard).size();
   return local;
 }

@@ -53,6 +53,8 @@ struct Slice {
 /// The part of an inner width (expert, shared expert, MLP) of a rank: blocks of 16 dealt, the last
 /// block may be partial, a rank may get nothing.
 [[nodiscard]] Range inner_range(int64_t width, const Shard& shard);
+/// The routed experts that a rank holds: all of them, or its own where they are dealt.
+[[nodiscard]] Range expert_range(int64_t experts, const Shard& shard);
 /// The Mamba heads, Mamba groups, query heads and KV heads of a rank. Groups and KV heads may be
 /// held by several ranks: then each rank has the one its own heads read.
 [[nodiscard]] Range mamba_heads(const MambaConfig& mamba, const Shard& shard);

@@ -160,20 +160,41 @@ std::vector<int> holders(const TensorSpec& spec, const ModelConfig& config, int6
   return count;
 }
 
+/// Without experts dealt whole.
+bool is_held_by_all(const TensorSpec& spec) {
+  return spec.rule == ShardRule::kReplicate || spec.rule == ShardRule::kLatentColumns;
+}
+
 TEST(SliceTest, RanksTogetherHoldEverySplitElementOnce) {
   const ModelConfig config = tiny_config();
   for (const TensorSpec& spec : tensor_table(config)) {
-    const int expected = spec.rule == ShardRule::kReplicate ? 2 : 1;
+    const int expected = is_held_by_all(spec) ? 2 : 1;
     EXPECT_THAT(holders(spec, config, 2), testing::Each(expected)) << spec.name;
+  }
+}
+
+TEST(SliceTest, DealtExpertsStayWholeAndTheirLatentsAreCut) {
+  const ModelConfig config = tiny_config();
+  const Shard shard = shard_of({.tp = 2, .dp = 2, .ep = 4}, 3);
+  EXPECT_EQ(shard.rank, 1);
+  EXPECT_EQ(expert_range(10, shard), (Range{8, 10}));
+  EXPECT_EQ(expert_range(10, {.tp = 2, .rank = 1}), (Range{0, 10}));
+  EXPECT_EQ(local_config(config, shard).moe.inner, config.moe.inner);
+  for (const TensorSpec& spec : tensor_table(config)) {
+    const Slice slice = slice_of(spec, config, shard);
+    if (spec.rule == ShardRule::kExpertRows || spec.rule == ShardRule::kExpertColumns) {
+      EXPECT_EQ(slice.row_count(), spec.shape.front()) << spec.name;
+      EXPECT_EQ(slice.columns.size(), spec.shape.back()) << spec.name;
+    } else if (spec.rule == ShardRule::kLatentColumns) {
+      EXPECT_EQ(slice.columns, inner_range(config.moe.latent, shard)) << spec.name;
+    }
   }
 }
 
 TEST(SliceTest, KvHeadsAreCopiedWhereRanksOutnumberThem) {
   const ModelConfig config = tiny_config();
   for (const TensorSpec& spec : tensor_table(config)) {
-    const int expected = spec.rule == ShardRule::kReplicate ? 4
-                         : spec.rule == ShardRule::kKvRows  ? 2
-                                                            : 1;
+    const int expected = is_held_by_all(spec) ? 4 : spec.rule == ShardRule::kKvRows ? 2 : 1;
     EXPECT_THAT(holders(spec, config, 4), testing::Each(expected)) << spec.name;
   }
   EXPECT_EQ(kv_heads(config.attention, {4, 1}), (Range{0, 1}));

@@ -72,16 +72,21 @@ class TableWriter final {
     linear(prefix + "down_proj", {sizes.width, sizes.inner}, ShardRule::kInnerColumns);
   }
 
+  void expert(const std::string& prefix, MlpSizes sizes) {
+    linear(prefix + "up_proj", {sizes.inner, sizes.width}, ShardRule::kExpertRows);
+    linear(prefix + "down_proj", {sizes.width, sizes.inner}, ShardRule::kExpertColumns);
+  }
+
   void moe(const std::string& mixer) {
     const MoeConfig& moe = config_.moe;
     linear(mixer + "gate", {moe.experts, config_.hidden});
     vector(mixer + "gate.e_score_correction_bias", {moe.experts});
     if (moe.latent > 0) {
       linear(mixer + "fc1_latent_proj", {moe.latent, config_.hidden});
-      linear(mixer + "fc2_latent_proj", {config_.hidden, moe.latent});
+      linear(mixer + "fc2_latent_proj", {config_.hidden, moe.latent}, ShardRule::kLatentColumns);
     }
     for (int64_t e = 0; e < moe.experts; ++e) {
-      mlp(fmt::format("{}experts.{}.", mixer, e), {config_.expert_width(), moe.inner});
+      expert(fmt::format("{}experts.{}.", mixer, e), {config_.expert_width(), moe.inner});
     }
     if (moe.shared_inner > 0) {
       mlp(mixer + "shared_experts.", {config_.hidden, moe.shared_inner});

@@ -22,6 +22,9 @@ enum class ShardRule : uint8_t {
   kQueryColumns,   ///< D columns per query head
   kInnerRows,      ///< rows of an MLP or expert's inner width, in blocks of 16
   kInnerColumns,   ///< columns of that width
+  kExpertRows,     ///< as `kInnerRows`; whole where experts are dealt
+  kExpertColumns,  ///< as `kInnerColumns`; whole where experts are dealt
+  kLatentColumns,  ///< columns in blocks of 16 where experts are dealt, else all
 };
 
 /// What a tensor is to the loader.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dakkar/device/ops_attention.h"
+#include "dakkar/device/ops_dispatch.h"
 #include "dakkar/device/ops_layout.h"
 #include "dakkar/device/ops_linear.h"
 #include "dakkar/device/ops_mamba.h"
@@ -24,6 +25,9 @@ void linear(const LinearArgs& args);
 void route(const RouteArgs& args);
 void expert_linear(const ExpertLinearArgs& args);
 void combine_experts(const CombineExpertsArgs& args);
+void share_rows(const ShareRowsArgs& args);
+void deal_choices(const DealChoicesArgs& args);
+void count_arrivals(const CountArrivalsArgs& args);
 void begin_step(const StepArgs& args);
 void advance(const StepArgs& args);
 void causal_conv(const CausalConvArgs& args);

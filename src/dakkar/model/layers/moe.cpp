@@ -8,7 +8,9 @@
 #include "dakkar/device/ops_linear.h"
 #include "dakkar/device/ops_moe.h"
 #include "dakkar/device/ops_norm.h"
+#include "dakkar/model/layers/dealt_moe.h"
 #include "dakkar/model/layers/mlp.h"
+#include "dakkar/model/layers/router.h"
 
 namespace dak {
 namespace {
@@ -19,11 +21,6 @@ class Moe final : public Mixer {
   void forward(Context& ctx, const MixerInput& in) const override;
 
  private:
-  struct Routing {
-    TensorView chosen;   ///< i32 [T, k]
-    TensorView weights;  ///< f32 [T, k]
-  };
-  Routing route(Context& ctx, const MixerInput& in) const;
   /// Weighted sum of the chosen experts' outputs for rows `x` [T, Z], written to `out`.
   void run_experts(Context& ctx, const MixerInput& in, const TensorView& x,
                    const TensorView& out) const;
@@ -31,8 +28,7 @@ class Moe final : public Mixer {
   MoeConfig config_;
   int64_t width_;  ///< Z, or H
   DType activation_;
-  TensorView gate_;
-  TensorView bias_;
+  Router router_;
   std::optional<PackedWeight> fc1_;
   std::optional<PackedWeight> fc2_;
   std::vector<PackedWeight> up_;
@@ -44,8 +40,7 @@ Moe::Moe(ParameterReader& reader, const std::string& prefix, DType activation)
     : config_(reader.local().moe),
       width_(reader.local().expert_width()),
       activation_(activation),
-      gate_(reader.matrix(prefix + ".gate")),
-      bias_(reader.vector(prefix + ".gate.e_score_correction_bias")) {
+      router_(reader, prefix) {
   if (config_.latent > 0) {
     fc1_ = reader.linear(prefix + ".fc1_latent_proj");
     fc2_ = reader.linear(prefix + ".fc2_latent_proj");
@@ -59,29 +54,12 @@ Moe::Moe(ParameterReader& reader, const std::string& prefix, DType activation)
   }
 }
 
-Moe::Routing Moe::route(Context& ctx, const MixerInput& in) const {
-  const int64_t tokens = in.x.dim(0);
-  const Routing routing = {.chosen = ctx.workspace.take(DType::kI32, {tokens, config_.chosen}),
-                           .weights = ctx.workspace.take(DType::kF32, {tokens, config_.chosen})};
-  ops::route(ctx, {.x = in.x,
-                   .gate = gate_,
-                   .bias = bias_,
-                   .n_group = config_.n_group,
-                   .topk_group = config_.topk_group,
-                   .normalise = config_.normalise,
-                   .scaling = config_.routed_scaling,
-                   .chosen = routing.chosen,
-                   .weights = routing.weights,
-                   .tokens = in.batch->tokens});
-  return routing;
-}
-
 void Moe::run_experts(Context& ctx, const MixerInput& in, const TensorView& x,
                       const TensorView& out) const {
   Workspace::Scope scope(ctx.workspace);
   const DeviceCount tokens = in.batch->tokens;
   const int64_t rows = x.dim(0) * config_.chosen;
-  const Routing routing = route(ctx, in);
+  const Router::Choices routing = router_.route(ctx, {.x = in.x, .tokens = tokens});
   const TensorView inner = ctx.workspace.take(activation_, {rows, config_.inner});
   ops::expert_linear(ctx, {.x = x,
                            .input = ExpertInput::kPerToken,
@@ -122,6 +100,9 @@ void Moe::forward(Context& ctx, const MixerInput& in) const {
 
 std::unique_ptr<Mixer> make_moe(ParameterReader& reader, const std::string& prefix,
                                 DType activation) {
+  if (reader.shard().ep > 1) {
+    return make_dealt_moe(reader, prefix, activation);
+  }
   return std::make_unique<Moe>(reader, prefix, activation);
 }
 
