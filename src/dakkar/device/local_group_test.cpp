@@ -96,6 +96,30 @@ TEST(LocalGroupTest, RowsGoWhereTheCountsSay) {
   });
 }
 
+TEST(LocalGroupTest, ACapturedExchangeReadsItsCountsWhenItIsReplayed) {
+  run_ranks(2, [](Rank rank) {
+    const auto me = static_cast<float>(rank.group.rank());
+    std::vector<float> send = {me, me + 10, me + 20};
+    std::vector<float> receive(4, -1.0F);
+    std::vector<int32_t> send_rows = {1, 1};
+    std::vector<int32_t> receive_rows = {1, 1};
+    rank.stream.begin_capture();
+    rank.group.all_to_all_v(rank.stream,
+                            {.send = TensorView::dense(send.data(), DType::kF32, {3, 1}),
+                             .send_rows = send_rows.data(),
+                             .receive = TensorView::dense(receive.data(), DType::kF32, {4, 1}),
+                             .receive_rows = receive_rows.data()});
+    const std::unique_ptr<CapturedStep> step = rank.stream.end_capture();
+    // Rank 0 keeps nothing and sends two rows, rank 1 keeps one and sends none.
+    const bool first = rank.group.rank() == 0;
+    send_rows = first ? std::vector<int32_t>{0, 2} : std::vector<int32_t>{0, 1};
+    receive_rows = first ? std::vector<int32_t>{0, 0} : std::vector<int32_t>{2, 1};
+    rank.stream.replay(*step);
+    EXPECT_EQ(receive,
+              first ? (std::vector<float>{-1, -1, -1, -1}) : (std::vector<float>{0, 10, 1, -1}));
+  });
+}
+
 TEST(LocalGroupTest, SplitsByColorInRankOrder) {
   run_ranks(4, [](Rank rank) {
     const int me = rank.group.rank();
@@ -136,6 +160,23 @@ TEST(LocalGroupDeathTest, DifferentCollectivesAbortAndNameBoth) {
                            }
                          }),
                "rank [01] calls all_[rg][a-z]* number 0, 16 bytes of f32.*; rank [01] calls all_");
+}
+
+TEST(LocalGroupDeathTest, ExchangesOfDifferentRowsAbort) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      run_ranks(2,
+                [](Rank rank) {
+                  const int64_t width = rank.group.rank() + 1;
+                  std::vector<float> x(static_cast<size_t>(2 * width));
+                  std::vector<int32_t> rows = {1, 1};
+                  const TensorView all = TensorView::dense(x.data(), DType::kF32, {2, width});
+                  rank.group.all_to_all_v(rank.stream, {.send = all,
+                                                        .send_rows = rows.data(),
+                                                        .receive = all,
+                                                        .receive_rows = rows.data()});
+                }),
+      "all_to_all_v number 0, [48] bytes of f32.*all_to_all_v number 0, [48] bytes");
 }
 
 TEST(LocalGroupDeathTest, DifferentSizesAbort) {

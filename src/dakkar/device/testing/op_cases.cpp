@@ -55,6 +55,7 @@ std::vector<Snapshot> CaseRun::snapshots() {
 
 std::vector<OpCase> all_op_cases() {
   std::vector<OpCase> cases;
+  add_dispatch_cases(cases);
   add_row_cases(cases);
   add_linear_cases(cases);
   add_sequence_cases(cases);

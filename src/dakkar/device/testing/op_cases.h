@@ -70,6 +70,7 @@ struct OpCase {
 /// Every op, at sizes that meet each regime and each tail.
 [[nodiscard]] std::vector<OpCase> all_op_cases();
 
+void add_dispatch_cases(std::vector<OpCase>& cases);
 void add_row_cases(std::vector<OpCase>& cases);
 void add_linear_cases(std::vector<OpCase>& cases);
 void add_sequence_cases(std::vector<OpCase>& cases);
