@@ -144,20 +144,22 @@ class FakeModel final : public Model {
   }
 
   ForwardOutput forward(Context& ctx, const StepBatch& batch, HiddenOutput) const override {
-    wait_for_gate();
     const TensorView hashes = ctx.workspace.take(DType::kI64, {batch.ids.dim(0)});
-    ops::begin_step(ctx, {.table = batch.table, .ids = batch.ids, .tokens = batch.tokens});
-    ctx.stream.synchronize();
-    hash_rows(batch, hashes.as<int64_t>());
     ForwardOutput out;
     out.logits = ctx.workspace.take(DType::kF32, {batch.logit_rows.dim(0), config_.vocab});
-    for (int64_t s = 0; s < batch.logit_count.read(); ++s) {
-      const int32_t row = batch.logit_rows.as<int32_t>()[s];
-      write_logits(ctx, static_cast<uint64_t>(hashes.as<int64_t>()[row]), out.logits.rows(s, 1));
-    }
+    ops::begin_step(ctx, {.table = batch.table, .ids = batch.ids, .tokens = batch.tokens});
+    const auto ranks = static_cast<float>(ctx.comm.size());
+    ctx.stream.launch([this, batch, hashes, logits = out.logits, ranks] {
+      wait_for_gate();
+      hash_rows(batch, hashes.as<int64_t>());
+      for (int64_t s = 0; s < batch.logit_count.read(); ++s) {
+        const int32_t row = batch.logit_rows.as<int32_t>()[s];
+        write_logits(static_cast<uint64_t>(hashes.as<int64_t>()[row]), ranks, logits.rows(s, 1));
+      }
+    });
     ctx.comm.all_reduce(ctx.stream, out.logits);
     ops::advance(ctx, {.table = batch.table, .ids = batch.ids, .tokens = batch.tokens});
-    derail(batch);
+    ctx.stream.launch([this, batch] { derail(batch); });
     return out;
   }
 
@@ -183,9 +185,9 @@ class FakeModel final : public Model {
     }
   }
 
-  void write_logits(Context& ctx, uint64_t hash, const TensorView& row) const {
+  void write_logits(uint64_t hash, float ranks, const TensorView& row) const {
     for (int64_t id = 0; id < config_.vocab; ++id) {
-      row.as<float>()[id] = logit_of(hash, id) / static_cast<float>(ctx.comm.size());
+      row.as<float>()[id] = logit_of(hash, id) / ranks;
     }
   }
 

@@ -26,20 +26,23 @@ class TappedModel final : public Model {
 
   ForwardOutput forward(Context& ctx, const StepBatch& batch, HiddenOutput hidden) const override {
     const ForwardOutput out = model_->forward(ctx, batch, hidden);
-    ctx.stream.synchronize();
+    ctx.stream.launch([this, batch, logits = out.logits] { note(batch, logits); });
+    return out;
+  }
+
+ private:
+  void note(const StepBatch& batch, const TensorView& logits) const {
     TappedForward seen;
     for (int64_t s = 0; s < batch.logit_count.read(); ++s) {
-      const float* row = out.logits.rows(s, 1).as<float>();
+      const float* row = logits.rows(s, 1).as<float>();
       seen.logits.emplace_back(row, row + vocab());
     }
     for (int64_t b = 0; b < batch.table.sequences.read(); ++b) {
       seen.states.push_back(snapshot(batch, b));
     }
     tap_.note(group_, std::move(seen));
-    return out;
   }
 
- private:
   [[nodiscard]] StateSnapshot snapshot(const StepBatch& batch, int64_t b) const {
     const SlotHeader& header = batch.table.headers[batch.table.slot[b]];
     StateSnapshot state{.position = header.position, .base = header.base, .blocks = {}};

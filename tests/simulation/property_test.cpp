@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "dakkar/model/layers/mamba2.h"
+#include "simulation/property_dice.h"
 #include "simulation/sameness.h"
 #include "simulation/schedule_runner.h"
 #include "simulation/tiny_model.h"
@@ -15,70 +16,6 @@ namespace {
 constexpr int64_t kLongest = 512;
 /// Where states are compared: no multiples of 16, whose base depends on how they were reached.
 const std::set<int64_t> kStatePositions = {130, 137, 203, 263, 301};
-
-/// Draws requests and schedules from a seed.
-class Dice final {
- public:
-  explicit Dice(uint64_t seed) : random_(seed) {}
-
-  int64_t between(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
-  }
-
-  GenerationRequest request(int64_t vocab) {
-    const std::vector<int64_t> lengths = {1, 5, 17, 60, 126, 127, 128, 129, 200, 258, 290};
-    GenerationRequest request;
-    const auto length = lengths[static_cast<size_t>(between(0, std::ssize(lengths) - 1))];
-    for (int64_t i = 0; i < length; ++i) {
-      request.prompt.push_back(static_cast<TokenId>(between(0, vocab - 1)));
-    }
-    request.sampling.temperature = between(0, 1) == 0 ? 0.0F : 1.0F;
-    request.sampling.seed = random_();
-    request.stop.max_tokens = between(6, 24);
-    return request;
-  }
-
-  std::vector<TimedRequest> schedule(int64_t count, int64_t vocab) {
-    std::vector<TimedRequest> requests;
-    for (int64_t i = 0; i < count; ++i) {
-      requests.push_back({.request = request(vocab), .arrival = between(0, 12)});
-    }
-    return requests;
-  }
-
-  /// Short answers that begin just below the end of a page: all need one more at about one time.
-  std::vector<TimedRequest> crowded_schedule(int64_t count, int64_t vocab) {
-    std::vector<TimedRequest> requests = schedule(count, vocab);
-    for (int64_t i = 0; i < count; ++i) {
-      TimedRequest& timed = requests[static_cast<size_t>(i)];
-      const bool longer = i >= 4 && between(0, 1) == 0;
-      // The oldest comes to its page's end last: the others hold what it then needs.
-      const int64_t length =
-          i == 0 ? between(112, 116) : between(120, 127) + (longer ? kChunkTokens : 0);
-      timed.request.prompt.resize(static_cast<size_t>(length), static_cast<TokenId>(length));
-      timed.request.stop.max_tokens = between(28, 40);
-      timed.arrival = i < 4 ? 0 : between(0, 4);
-    }
-    return requests;
-  }
-
-  CutRule cuts_anywhere() {
-    return [this](const CutQuestion& question) {
-      return between(1, std::min(question.room, question.end - question.position));
-    };
-  }
-  /// Some absolute multiple of 128 within the room, or the end.
-  CutRule cuts_at_some_chunk() {
-    return [this](const CutQuestion& question) {
-      const int64_t most = cut_at_chunks(question);
-      const int64_t one = kChunkTokens - question.position % kChunkTokens;
-      return between(0, 1) == 0 ? most : std::min(most, one);
-    };
-  }
-
- private:
-  std::mt19937_64 random_;
-};
 
 /// One checkpoint, one device, one way of computing, and how much of it is tried.
 struct Case {
@@ -116,7 +53,8 @@ uint64_t choose_seed() {
 
 class PropertyTest : public testing::TestWithParam<Case> {
  protected:
-  [[nodiscard]] std::unique_ptr<ScheduleRunner> runner(const RankGrid& grid) const {
+  [[nodiscard]] std::unique_ptr<ScheduleRunner> runner(
+      const RankGrid& grid, DecodeSteps decode_steps = DecodeSteps::kCaptured) const {
     ModelLoadArgs args = model_.load_args(GetParam().numerics, grid);
     args.state = GetParam().state;
     return std::make_unique<ScheduleRunner>(
@@ -125,7 +63,8 @@ class PropertyTest : public testing::TestWithParam<Case> {
                               .max_model_len = kLongest,
                               .state_positions = kStatePositions,
                               // One page in an extent, so that few of them make a small pool.
-                              .least_page_bytes = int64_t{1200} << 10});
+                              .least_page_bytes = int64_t{1200} << 10,
+                              .decode_steps = decode_steps});
   }
 
   /// Each request with nobody beside it: what every other way is compared with.
@@ -194,6 +133,10 @@ TEST_P(ClassATest, NeighboursPlacementCancelsRestartAndCutsAtChunksChangeNoBit) 
     {
       SCOPED_TRACE("neighbours");
       expect_all_same(first->run(requests, {.max_num_seqs = 3}), alone);
+    }
+    {
+      SCOPED_TRACE("decode steps that are not captured");
+      expect_all_same(runner(GetParam().grid(), DecodeSteps::kEager)->run(requests, {}), alone);
     }
     {
       SCOPED_TRACE("placement, lag, cuts at multiples of 128");

@@ -117,7 +117,9 @@ int64_t last_arrival(const std::vector<TimedRequest>& requests) {
 ScheduleRunner::ScheduleRunner(Parts parts)
     : parts_(std::move(parts)),
       tap_(std::make_unique<ModelTap>(parts_.state_positions, parts_.least_page_bytes)) {
-  auto executor = Executor::start({.load = tap_->wrap(parts_.load), .load_args = parts_.load_args});
+  auto executor = Executor::start({.load = tap_->wrap(parts_.load),
+                                   .load_args = parts_.load_args,
+                                   .decode_steps = parts_.decode_steps});
   check(executor.has_value(), executor.has_value() ? "" : executor.error().message);
   executor_ = std::move(*executor);
   const CacheSpec& spec = executor_->cache_spec();

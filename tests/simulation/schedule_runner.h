@@ -61,6 +61,7 @@ class ScheduleRunner final {
     int64_t max_step_tokens = 1024;
     std::set<int64_t> state_positions = {};  ///< where states are looked at
     int64_t least_page_bytes = 0;  ///< pages take at least that much, so that few fill a pool
+    DecodeSteps decode_steps = DecodeSteps::kCaptured;
   };
 
   /// Loads the model and takes memory; aborts on errors.

@@ -24,7 +24,8 @@ Result<std::unique_ptr<Executor>> Executor::start(const ExecutorArgs& args) {
         RankWorker::Parts{.load = args.load,
                           .load_args = load_args,
                           .world = std::move(world[static_cast<size_t>(rank)]),
-                          .depth = kDepth}));
+                          .depth = kDepth,
+                          .decode_steps = args.decode_steps}));
   }
   if (Status status = executor->wait_for_all(); !status.has_value()) {
     return fail(std::move(status.error()));

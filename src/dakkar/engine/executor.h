@@ -16,6 +16,7 @@ namespace dak {
 struct ExecutorArgs {
   ModelLoader load;
   ModelLoadArgs load_args;  ///< of any rank: its grid is everyone's, `rank` is ignored
+  DecodeSteps decode_steps = DecodeSteps::kCaptured;
 };
 
 /// Runs steps on all ranks of the grid, in lock-step.

@@ -112,7 +112,51 @@ Status RankWorker::allocate(const RankMemory& memory) {
   scratch_ = std::move(*scratch);
   workspace_ = Workspace(scratch_.data(), memory.workspace_bytes);
   arrays_.emplace(std::move(*arrays));
+  if (parts_.decode_steps == DecodeSteps::kCaptured) {
+    capture_decodes();
+  }
   return {};
+}
+
+Context RankWorker::context() {
+  return {.stream = *stream_,
+          .kernels = parts_.load_args.backend->kernels(),
+          .comm = *groups_.tp,
+          .workspace = workspace_,
+          .world = groups_.world.get()};
+}
+
+void RankWorker::capture_decodes() {
+  captures_.clear();
+  for (int64_t next = 1; captures_.empty() || captures_.back().sequences < limits_.sequences;
+       next *= 2) {
+    const int64_t sequences = std::min(next, limits_.sequences);
+    const StepBounds bounds = StepBounds::decode(sequences);
+    const Workspace::Scope scope(workspace_);
+    stream_->begin_capture();
+    const TensorView logits = forward(bounds, sequences * parts_.load_args.dp);
+    DecodeCapture capture{
+        .sequences = sequences, .forward = stream_->end_capture(), .sample = nullptr};
+    stream_->begin_capture();
+    sample(logits, bounds);
+    capture.sample = stream_->end_capture();
+    captures_.push_back(std::move(capture));
+  }
+}
+
+const RankWorker::DecodeCapture* RankWorker::capture_for(const StepPlan& plan) const {
+  int64_t most = 0;
+  for (const GroupPlan& group : plan.groups) {
+    if (group.decodes != std::ssize(group.sequences)) {
+      return nullptr;
+    }
+    most = std::max(most, std::ssize(group.ids));
+  }
+  const auto large_enough = [most](const DecodeCapture& capture) {
+    return capture.sequences >= most;
+  };
+  const auto found = std::find_if(captures_.begin(), captures_.end(), large_enough);
+  return found == captures_.end() ? nullptr : &*found;
 }
 
 RankWorker::Reply RankWorker::obey(const Order& order) {
@@ -139,31 +183,36 @@ RankWorker::Reply RankWorker::step(const std::vector<std::byte>& bytes) {
   if (Status status = arrays_->upload(*stream_, group); !status.has_value()) {
     return fail(std::move(status.error()));
   }
-  Context ctx{.stream = *stream_,
-              .kernels = parts_.load_args.backend->kernels(),
-              .comm = *groups_.tp,
-              .workspace = workspace_,
-              .world = groups_.world.get()};
-  const Workspace::Scope scope(workspace_);
-  sample(ctx, forward(ctx, grid_tokens(*plan)));
+  if (const DecodeCapture* capture = capture_for(*plan)) {
+    stream_->replay(*capture->forward);
+    stream_->replay(*capture->sample);
+  } else {
+    run_eagerly(*plan);
+  }
   StepResult result = arrays_->download(*stream_);
   result.step = plan->step;
   return std::optional<StepResult>(std::move(result));
 }
 
-TensorView RankWorker::forward(Context& ctx, int64_t grid_tokens) {
-  StepBatch batch = arrays_->batch(arena_.data());
+void RankWorker::run_eagerly(const StepPlan& plan) {
+  const Workspace::Scope scope(workspace_);
+  const StepBounds bounds = arrays_->bounds();
+  sample(forward(bounds, grid_tokens(plan)), bounds);
+}
+
+TensorView RankWorker::forward(const StepBounds& bounds, int64_t grid_tokens) {
+  Context ctx = context();
+  StepBatch batch = arrays_->batch(arena_.data(), bounds);
   batch.grid_tokens = grid_tokens;
   const TensorView logits = model_->forward(ctx, batch, HiddenOutput::kNo).logits;
   // After the pass, which has filled in the ids that only the device knew.
-  ops::record_history(ctx, arrays_->history_args());
+  ops::record_history(ctx, arrays_->history_args(bounds));
   return logits;
 }
 
-void RankWorker::sample(Context& ctx, const TensorView& logits) {
-  if (arrays_->draws() > 0) {
-    ops::sample(ctx, arrays_->sample_args(logits));
-  }
+void RankWorker::sample(const TensorView& logits, const StepBounds& bounds) {
+  Context ctx = context();
+  ops::sample(ctx, arrays_->sample_args(logits, bounds));
 }
 
 }  // namespace dak

@@ -25,7 +25,14 @@ struct RankMemory {
   int64_t workspace_bytes = 0;
 };
 
+/// Whether steps in which all groups only decode are replayed from captures, one per number of
+/// sequences rounded up, or run like every other step.
+enum class DecodeSteps { kCaptured, kEager };
+
 /// One rank: a thread with its model, stream, arena and step arrays.
+///
+/// A decode step is two captures, forward and sample: between them a mask may have to see the last
+/// token. All ranks replay captures of the same size, the largest group's.
 ///
 /// Does what it is told in order and answers each order once. An order that fails, or an exception,
 /// ends the thread after its error was answered; it leaves its groups then, which stops the process
@@ -37,6 +44,7 @@ class RankWorker final {
     ModelLoadArgs load_args;
     std::unique_ptr<Communicator> world;  ///< this rank's part
     int64_t depth = 2;                    ///< orders it may be behind
+    DecodeSteps decode_steps = DecodeSteps::kCaptured;
   };
   /// What an order gave: nothing for loading and preparing.
   using Reply = Result<std::optional<StepResult>>;
@@ -60,6 +68,11 @@ class RankWorker final {
 
  private:
   using Order = std::variant<RankMemory, std::vector<std::byte>>;
+  struct DecodeCapture {
+    int64_t sequences = 0;  ///< most that it serves
+    std::unique_ptr<CapturedStep> forward;
+    std::unique_ptr<CapturedStep> sample;
+  };
 
   void give(Order order);
   void run();
@@ -67,10 +80,14 @@ class RankWorker final {
   [[nodiscard]] Status allocate(const RankMemory& memory);
   [[nodiscard]] Reply obey(const Order& order);
   [[nodiscard]] Reply step(const std::vector<std::byte>& bytes);
-  /// The two phases of a step, later two captured graphs: a mask may have to see the last token
-  /// between them.
-  [[nodiscard]] TensorView forward(Context& ctx, int64_t grid_tokens);
-  void sample(Context& ctx, const TensorView& logits);
+  [[nodiscard]] Context context();
+  void capture_decodes();
+  /// The capture that serves a step, if it is one of decodes.
+  [[nodiscard]] const DecodeCapture* capture_for(const StepPlan& plan) const;
+  void run_eagerly(const StepPlan& plan);
+  /// The two phases of a step.
+  [[nodiscard]] TensorView forward(const StepBounds& bounds, int64_t grid_tokens);
+  void sample(const TensorView& logits, const StepBounds& bounds);
 
   Parts parts_;
   Mailbox<Order> orders_;
@@ -83,7 +100,8 @@ class RankWorker final {
   DeviceMemory scratch_;
   Workspace workspace_;
   std::optional<StepArrays> arrays_;
-  std::thread thread_;  ///< last: it uses the others
+  std::vector<DecodeCapture> captures_;  ///< smallest first
+  std::thread thread_;                   ///< last: it uses the others
 };
 
 }  // namespace dak

@@ -132,11 +132,6 @@ void StepArrays::stage(const GroupPlan& group) {
   draws_ = std::ssize(staging_.drawing);
   staging_.counts = {row, static_cast<int32_t>(group.sequences.size()), group.decodes,
                      static_cast<int32_t>(draws_)};
-  if (draws_ == 0) {
-    // Views have at least one row; this one is never counted, only looked at.
-    staging_.logit_rows.push_back(0);
-    staging_.drawing.push_back(0);
-  }
 }
 
 void StepArrays::copy_places(Stream& stream) {
@@ -205,22 +200,26 @@ DeviceCount StepArrays::count(int64_t which, int64_t bound) const {
   return {.bound = bound, .value = arrays_.counts.as<int32_t>() + which};
 }
 
-SequenceTable StepArrays::table() const {
-  const int64_t sequences = std::ssize(staging_.slot);
-  return {.sequences = count(kSequences, sequences),
-          .decodes = count(kDecodes, sequences),
+StepBounds StepArrays::bounds() const {
+  return {.tokens = std::max<int64_t>(1, tokens_),
+          .sequences = std::max<int64_t>(1, std::ssize(staging_.slot)),
+          .draws = std::max<int64_t>(1, draws_)};
+}
+
+SequenceTable StepArrays::table(const StepBounds& bounds) const {
+  return {.sequences = count(kSequences, bounds.sequences),
+          .decodes = count(kDecodes, bounds.sequences),
           .query_start = arrays_.query_start.as<int32_t>(),
           .position = arrays_.position.as<int32_t>(),
           .slot = arrays_.slot.as<int32_t>(),
           .headers = reinterpret_cast<SlotHeader*>(arrays_.headers.data)};
 }
 
-StepBatch StepArrays::batch(std::byte* arena) const {
-  const int64_t logits = std::max<int64_t>(1, draws_);
+StepBatch StepArrays::batch(std::byte* arena, const StepBounds& bounds) const {
   StepBatch batch;
-  batch.ids = arrays_.ids.rows(0, token_bound());
-  batch.tokens = count(kTokens, token_bound());
-  batch.table = table();
+  batch.ids = arrays_.ids.rows(0, bounds.tokens);
+  batch.tokens = count(kTokens, bounds.tokens);
+  batch.table = table(bounds);
   batch.arena = arena;
   batch.page_table = arrays_.page_table.as<int64_t>();
   batch.max_pages = arrays_.page_table.dim(1);
@@ -229,20 +228,20 @@ StepBatch StepArrays::batch(std::byte* arena) const {
     batch.carry = {.offsets = arrays_.carry_offsets.as<int64_t>(),
                    .use = reinterpret_cast<const CarryUse*>(arrays_.carry_use.data)};
   }
-  batch.logit_rows = arrays_.logit_rows.rows(0, logits);
-  batch.logit_count = count(kDraws, logits);
+  batch.logit_rows = arrays_.logit_rows.rows(0, bounds.draws);
+  batch.logit_count = count(kDraws, bounds.draws);
   return batch;
 }
 
-HistoryArgs StepArrays::history_args() const {
-  return {.ids = arrays_.ids.rows(0, token_bound()),
+HistoryArgs StepArrays::history_args(const StepBounds& bounds) const {
+  return {.ids = arrays_.ids.rows(0, bounds.tokens),
           .history = arrays_.history,
           .rows = reinterpret_cast<const SamplingRow*>(arrays_.rows.data),
-          .table = table(),
-          .tokens = count(kTokens, token_bound())};
+          .table = table(bounds),
+          .tokens = count(kTokens, bounds.tokens)};
 }
 
-SampleArgs StepArrays::sample_args(const TensorView& logits) const {
+SampleArgs StepArrays::sample_args(const TensorView& logits, const StepBounds& bounds) const {
   return {.logits = logits,
           .history = arrays_.history,
           .sequence = arrays_.drawing.as<int32_t>(),
@@ -251,8 +250,8 @@ SampleArgs StepArrays::sample_args(const TensorView& logits) const {
           .bias_values = arrays_.bias_values.as<float>(),
           .stop_ids = arrays_.stop_ids.as<int32_t>(),
           .out = reinterpret_cast<SampledToken*>(arrays_.sampled.data),
-          .table = table(),
-          .count = count(kDraws, std::max<int64_t>(1, draws_))};
+          .table = table(bounds),
+          .count = count(kDraws, bounds.draws)};
 }
 
 }  // namespace dak

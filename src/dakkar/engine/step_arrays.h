@@ -12,6 +12,19 @@
 
 namespace dak {
 
+/// Upper bounds of what a step's arrays hold; the counts lie on the device. Views have at least one
+/// row, so none is 0.
+struct StepBounds {
+  int64_t tokens = 1;
+  int64_t sequences = 1;
+  int64_t draws = 1;
+
+  /// Of a step in which up to `sequences` sequences decode one token each.
+  [[nodiscard]] static StepBounds decode(int64_t sequences) {
+    return {.tokens = sequences, .sequences = sequences, .draws = sequences};
+  }
+};
+
 /// One rank's device arrays for the inputs and results of steps: allocated once, rewritten each
 /// step.
 ///
@@ -30,12 +43,12 @@ class StepArrays final {
   /// Waits for the stream and gives the results of the uploaded step.
   [[nodiscard]] StepResult download(Stream& stream);
 
-  /// The uploaded step's inputs, for `Model::forward`; `arena` is the rank's.
-  [[nodiscard]] StepBatch batch(std::byte* arena) const;
-  [[nodiscard]] HistoryArgs history_args() const;
-  [[nodiscard]] SampleArgs sample_args(const TensorView& logits) const;
-  /// Sequences that draw a token in the uploaded step.
-  [[nodiscard]] int64_t draws() const { return draws_; }
+  /// Inputs of any step within `bounds`, for `Model::forward`; `arena` is the rank's.
+  [[nodiscard]] StepBatch batch(std::byte* arena, const StepBounds& bounds) const;
+  [[nodiscard]] HistoryArgs history_args(const StepBounds& bounds) const;
+  [[nodiscard]] SampleArgs sample_args(const TensorView& logits, const StepBounds& bounds) const;
+  /// The tightest bounds of the uploaded step.
+  [[nodiscard]] StepBounds bounds() const;
 
  private:
   /// Where each array lies; all in `memory_`.
@@ -84,9 +97,7 @@ class StepArrays final {
   [[nodiscard]] Status learn_carries(const GroupPlan& group);
   void stage(const GroupPlan& group);
   void copy_places(Stream& stream);
-  [[nodiscard]] SequenceTable table() const;
-  /// Rows of the uploaded step; one for a group without any, since views have at least one.
-  [[nodiscard]] int64_t token_bound() const { return tokens_ > 0 ? tokens_ : 1; }
+  [[nodiscard]] SequenceTable table(const StepBounds& bounds) const;
   [[nodiscard]] DeviceCount count(int64_t which, int64_t bound) const;
 
   PlanLimits limits_;
