@@ -26,16 +26,17 @@ void print_ids(const std::vector<TokenId>& ids) {
   fmt::print("{}\n", line);
 }
 
+/// What was given as an argument, else what stands on standard input.
+Result<std::string> text_of(const TokenizeOptions& options) {
+  return options.text.empty() ? read_whole_file("-") : options.text;
+}
+
 Status decode(const TokenizeOptions& options, const Tokenizer& tokenizer) {
-  std::string text = options.text;
-  if (text.empty()) {
-    Result<std::string> input = read_whole_file("-");
-    if (!input) {
-      return fail(input.error());
-    }
-    text = std::move(*input);
+  const Result<std::string> text = text_of(options);
+  if (!text) {
+    return fail(text.error());
   }
-  const Result<std::vector<TokenId>> ids = parse_token_list(text, tokenizer.id_limit());
+  const Result<std::vector<TokenId>> ids = parse_token_list(*text, tokenizer.id_limit());
   if (!ids) {
     return fail(ids.error());
   }
@@ -44,16 +45,12 @@ Status decode(const TokenizeOptions& options, const Tokenizer& tokenizer) {
 }
 
 Status encode(const TokenizeOptions& options, const Tokenizer& tokenizer) {
-  std::string text = options.text;
-  if (text.empty()) {
-    Result<std::string> input = read_whole_file("-");
-    if (!input) {
-      return fail(input.error());
-    }
-    text = std::move(*input);
+  const Result<std::string> text = text_of(options);
+  if (!text) {
+    return fail(text.error());
   }
   const Result<std::vector<TokenId>> ids =
-      tokenizer.encode(text, options.no_special ? AddSpecialTokens::kNo : AddSpecialTokens::kYes);
+      tokenizer.encode(*text, options.no_special ? AddSpecialTokens::kNo : AddSpecialTokens::kYes);
   if (!ids) {
     return fail(ids.error());
   }
