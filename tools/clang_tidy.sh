@@ -11,7 +11,7 @@ fi
 checker=$(command -v clang-tidy-19 || command -v clang-tidy)
 git ls-files -z -- 'src/dakkar/*.cpp' | grep -zv '_test\.cpp$' |
   xargs -0 --no-run-if-empty grep -LZE '<boost/|<CLI/|<spdlog/' |
-  xargs -0 --no-run-if-empty -P "$(nproc)" -n 4 \
+  xargs -0 --no-run-if-empty -P "${JOBS:-$(nproc)}" -n 4 \
     "$checker" -p "$build" --quiet --warnings-as-errors='*' \
     --extra-arg=-Wno-unknown-warning-option \
     2> >(grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated|^\[' >&2)

@@ -77,7 +77,7 @@ def configure():
 
 
 def build(targets):
-    jobs = str(os.cpu_count() or 2)
+    jobs = os.environ.get("JOBS", str(os.cpu_count() or 2))
     return run(["cmake", "--build", str(BUILD), "-j", jobs, "--target", *targets])
 
 
