@@ -113,11 +113,80 @@ struct LanesAvx2 {
     column[2] = _mm256_shuffle_ps(b, d, 0x44);
     column[3] = _mm256_shuffle_ps(b, d, 0xee);
   }
+  /// Eight words and the products of their halves, for Philox.
+  using Words = __m256i;
+  static Words same_words(uint32_t value) { return _mm256_set1_epi32(static_cast<int32_t>(value)); }
+  /// first, first + 1, ...
+  static Words words_from(uint32_t first) {
+    return _mm256_add_epi32(same_words(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static Words exclusive_or(Words a, Words b, Words c) {
+    return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
+  }
+  /// The two halves of a * b, word by word.
+  static void multiply_words(Words a, Words b, Words* low, Words* high) {
+    const Words even = _mm256_mul_epu32(a, b);
+    const Words odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  }
+  /// Stores word j of block i at `to[4 * i + j]`.
+  static void store_fours(const Words* word, uint32_t* to) {
+    const Words a = _mm256_unpacklo_epi32(word[0], word[1]);
+    const Words b = _mm256_unpackhi_epi32(word[0], word[1]);
+    const Words c = _mm256_unpacklo_epi32(word[2], word[3]);
+    const Words d = _mm256_unpackhi_epi32(word[2], word[3]);
+    store_halves(_mm256_unpacklo_epi64(a, c), to);
+    store_halves(_mm256_unpackhi_epi64(a, c), to + 4);
+    store_halves(_mm256_unpacklo_epi64(b, d), to + 8);
+    store_halves(_mm256_unpackhi_epi64(b, d), to + 12);
+  }
+  /// `round_stochastic` of each lane to f16, `bits` being the high halves of the random words.
+  static void round_f16(Register value, const uint16_t* bits, uint16_t* to) {
+    const Words raw = _mm256_castps_si256(value);
+    const Words random =
+        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bits)));
+    const Words magnitude = _mm256_and_si256(raw, same_words(0x7fffffffU));
+    const Words exponent = _mm256_srli_epi32(magnitude, 23);
+    // Normal numbers: thirteen random bits below the kept ones.
+    Words rounded = _mm256_add_epi32(magnitude, _mm256_srli_epi32(random, 3));
+    rounded = _mm256_srli_epi32(_mm256_sub_epi32(rounded, same_words(112U << 23)), 13);
+    // Below 2^-14, multiples of 2^-24; below 2^-31 only the carry of random bits is left.
+    const Words mantissa =
+        _mm256_or_si256(_mm256_and_si256(magnitude, same_words(0x7fffffU)), same_words(0x800000U));
+    const Words discard = _mm256_sub_epi32(same_words(126), exponent);
+    const Words high = _mm256_slli_epi32(random, 16);
+    const Words noise = _mm256_srlv_epi32(high, _mm256_sub_epi32(same_words(32), discard));
+    const Words small = _mm256_srlv_epi32(_mm256_add_epi32(mantissa, noise), discard);
+    const Words kept = _mm256_srlv_epi32(mantissa, _mm256_sub_epi32(discard, same_words(32)));
+    // Comparisons are of signed numbers.
+    const Words flip = same_words(0x80000000U);
+    const Words sum = _mm256_xor_si256(_mm256_add_epi32(kept, high), flip);
+    const Words carries = _mm256_cmpgt_epi32(_mm256_xor_si256(high, flip), sum);
+    const Words far_value = _mm256_and_si256(carries, same_words(1));
+    rounded = _mm256_blendv_epi8(rounded, small, _mm256_cmpgt_epi32(same_words(113), exponent));
+    rounded = _mm256_blendv_epi8(rounded, far_value, _mm256_cmpgt_epi32(same_words(95), exponent));
+    const Words large = _mm256_cmpgt_epi32(magnitude, same_words(0x477fdfffU));
+    rounded = _mm256_blendv_epi8(rounded, same_words(0x7bffU), large);
+    const Words nan = _mm256_cmpgt_epi32(magnitude, same_words(0x7f800000U));
+    rounded = _mm256_blendv_epi8(rounded, same_words(0x7e00U), nan);
+    const Words sign = _mm256_and_si256(_mm256_srli_epi32(raw, 16), same_words(0x8000U));
+    const Words whole = _mm256_or_si256(rounded, sign);
+    const Words packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(whole, whole), 0x08);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
+  }
   /// Halves are added until one lane is left.
   static float sum(Register value) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
     four = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+  }
+
+ private:
+  /// Each 128 bits sixteen words further.
+  static void store_halves(Words value, uint32_t* to) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(value));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm256_extracti128_si256(value, 1));
   }
 };
 

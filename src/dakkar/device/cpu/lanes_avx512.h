@@ -112,6 +112,67 @@ struct LanesAvx512 {
     column[2] = _mm512_shuffle_ps(b, d, 0x44);
     column[3] = _mm512_shuffle_ps(b, d, 0xee);
   }
+  /// Sixteen words and the products of their halves, for Philox.
+  using Words = __m512i;
+  static Words same_words(uint32_t value) { return _mm512_set1_epi32(static_cast<int32_t>(value)); }
+  /// first, first + 1, ...
+  static Words words_from(uint32_t first) {
+    return _mm512_add_epi32(same_words(first),
+                            _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  }
+  static Words exclusive_or(Words a, Words b, Words c) {
+    return _mm512_ternarylogic_epi32(a, b, c, 0x96);
+  }
+  /// The two halves of a * b, word by word.
+  static void multiply_words(Words a, Words b, Words* low, Words* high) {
+    const Words even = _mm512_mul_epu32(a, b);
+    const Words odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), b);
+    *low = _mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+    *high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
+  }
+  /// Stores word j of block i at `to[4 * i + j]`.
+  static void store_fours(const Words* word, uint32_t* to) {
+    const Words a = _mm512_unpacklo_epi32(word[0], word[1]);
+    const Words b = _mm512_unpackhi_epi32(word[0], word[1]);
+    const Words c = _mm512_unpacklo_epi32(word[2], word[3]);
+    const Words d = _mm512_unpackhi_epi32(word[2], word[3]);
+    store_quarters(_mm512_unpacklo_epi64(a, c), to);
+    store_quarters(_mm512_unpackhi_epi64(a, c), to + 4);
+    store_quarters(_mm512_unpacklo_epi64(b, d), to + 8);
+    store_quarters(_mm512_unpackhi_epi64(b, d), to + 12);
+  }
+  /// `round_stochastic` of each lane to f16, `bits` being the high halves of the random words.
+  static void round_f16(Register value, const uint16_t* bits, uint16_t* to) {
+    const Words raw = _mm512_castps_si512(value);
+    const Words random =
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bits)));
+    const Words magnitude = _mm512_and_si512(raw, same_words(0x7fffffffU));
+    const Words exponent = _mm512_srli_epi32(magnitude, 23);
+    // Normal numbers: thirteen random bits below the kept ones.
+    Words rounded = _mm512_add_epi32(magnitude, _mm512_srli_epi32(random, 3));
+    rounded = _mm512_srli_epi32(_mm512_sub_epi32(rounded, same_words(112U << 23)), 13);
+    // Below 2^-14, multiples of 2^-24; below 2^-31 only the carry of random bits is left.
+    const Words mantissa =
+        _mm512_or_si512(_mm512_and_si512(magnitude, same_words(0x7fffffU)), same_words(0x800000U));
+    const Words discard = _mm512_sub_epi32(same_words(126), exponent);
+    const Words high = _mm512_slli_epi32(random, 16);
+    const Words noise = _mm512_srlv_epi32(high, _mm512_sub_epi32(same_words(32), discard));
+    const Words small = _mm512_srlv_epi32(_mm512_add_epi32(mantissa, noise), discard);
+    const Words kept = _mm512_srlv_epi32(mantissa, _mm512_sub_epi32(discard, same_words(32)));
+    const __mmask16 carries = _mm512_cmplt_epu32_mask(_mm512_add_epi32(kept, high), high);
+    const __mmask16 below = _mm512_cmplt_epu32_mask(exponent, same_words(113));
+    const __mmask16 far_below = _mm512_cmplt_epu32_mask(exponent, same_words(95));
+    rounded = _mm512_mask_mov_epi32(rounded, below, small);
+    rounded = _mm512_mask_mov_epi32(rounded, far_below, _mm512_setzero_si512());
+    rounded = _mm512_mask_mov_epi32(rounded, far_below & carries, same_words(1));
+    const __mmask16 large = _mm512_cmpge_epu32_mask(magnitude, same_words(0x477fe000U));
+    rounded = _mm512_mask_mov_epi32(rounded, large, same_words(0x7bffU));
+    const __mmask16 nan = _mm512_cmpgt_epu32_mask(magnitude, same_words(0x7f800000U));
+    rounded = _mm512_mask_mov_epi32(rounded, nan, same_words(0x7e00U));
+    const Words sign = _mm512_and_si512(_mm512_srli_epi32(raw, 16), same_words(0x8000U));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm512_cvtepi32_epi16(_mm512_or_si512(rounded, sign)));
+  }
   /// Halves are added until one lane is left.
   static float sum(Register value) {
     const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(value), 1));
@@ -122,6 +183,13 @@ struct LanesAvx512 {
   }
 
  private:
+  /// Each 128 bits sixteen words further.
+  static void store_quarters(Words value, uint32_t* to) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_castsi512_si128(value));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), _mm512_extracti32x4_epi32(value, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 32), _mm512_extracti32x4_epi32(value, 2));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 48), _mm512_extracti32x4_epi32(value, 3));
+  }
   /// Four floats of each of four rows.
   static Register quarters(const float* from, int64_t stride) {
     Register four = _mm512_castps128_ps512(_mm_loadu_ps(from));

@@ -127,12 +127,12 @@ void scan_columns(const RingHead& head, float carried, int64_t row, int64_t n) {
   tile.read(head, row, n);
 }
 
-template <typename V, int kRows>
+template <typename V, int kRows, int kVectors>
 void scan_state_rows(const RingHead& head, float carried, int64_t row) {
-  constexpr int64_t kWide = V::kStateVectors * V::kLanes;
+  constexpr int64_t kWide = kVectors * V::kLanes;
   int64_t n = 0;
   for (; n + kWide <= head.columns; n += kWide) {
-    scan_columns<V, kRows, V::kStateVectors>(head, carried, row, n);
+    scan_columns<V, kRows, kVectors>(head, carried, row, n);
   }
   for (; n < head.columns; n += V::kLanes) {
     scan_columns<V, kRows, 1>(head, carried, row, n);
@@ -189,8 +189,12 @@ void scan_ring(const RingHead& head) {
     head.read[p] = 0.0F;
   }
   const float carried = exp_of_one<V>(until);
-  for (int64_t row = 0; row < head.rows; row += 2) {
-    scan_state_rows<V, 2>(head, carried, row);
+  // Folding is bound by arithmetic, so its tile is the squarest; reading is bound by memory.
+  for (int64_t row = 0; head.fold > 0 && row < head.rows; row += V::kRowTile) {
+    scan_state_rows<V, V::kRowTile, 4>(head, carried, row);
+  }
+  for (int64_t row = 0; head.fold == 0 && row < head.rows; row += 2) {
+    scan_state_rows<V, 2, V::kStateVectors>(head, carried, row);
   }
   for (int64_t t = 0; t < outputs; ++t) {
     output_token<V>(head, until, t);

@@ -49,7 +49,7 @@ RingHead scratch_for(const ScanPart& part, const RingInputs& in) {
   head.decays = part.scratch.take<float>(in.padded).data();
   head.weights = part.scratch.take<float>(in.padded).data();
   head.folded = part.scratch.take<float>(in.fold * dims.head_dim).data();
-  head.wide = part.scratch.take<float>(2 * dims.state).data();
+  head.wide = part.scratch.take<float>(4 * dims.state).data();
   head.read = part.scratch.take<float>(part.seq.tokens * dims.head_dim).data();
   return head;
 }
