@@ -147,10 +147,15 @@ struct LanesAvx512 {
     const Words random =
         _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bits)));
     const Words magnitude = _mm512_and_si512(raw, same_words(0x7fffffffU));
-    const Words exponent = _mm512_srli_epi32(magnitude, 23);
     // Normal numbers: thirteen random bits below the kept ones.
     Words rounded = _mm512_add_epi32(magnitude, _mm512_srli_epi32(random, 3));
     rounded = _mm512_srli_epi32(_mm512_sub_epi32(rounded, same_words(112U << 23)), 13);
+    const Words sign = _mm512_and_si512(_mm512_srli_epi32(raw, 16), same_words(0x8000U));
+    const Words above = _mm512_sub_epi32(magnitude, same_words(113U << 23));
+    if (_mm512_cmpge_epu32_mask(above, same_words(0x477fe000U - (113U << 23))) == 0) {
+      return store_words(_mm512_or_si512(rounded, sign), to);
+    }
+    const Words exponent = _mm512_srli_epi32(magnitude, 23);
     // Below 2^-14, multiples of 2^-24; below 2^-31 only the carry of random bits is left.
     const Words mantissa =
         _mm512_or_si512(_mm512_and_si512(magnitude, same_words(0x7fffffU)), same_words(0x800000U));
@@ -169,9 +174,7 @@ struct LanesAvx512 {
     rounded = _mm512_mask_mov_epi32(rounded, large, same_words(0x7bffU));
     const __mmask16 nan = _mm512_cmpgt_epu32_mask(magnitude, same_words(0x7f800000U));
     rounded = _mm512_mask_mov_epi32(rounded, nan, same_words(0x7e00U));
-    const Words sign = _mm512_and_si512(_mm512_srli_epi32(raw, 16), same_words(0x8000U));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
-                        _mm512_cvtepi32_epi16(_mm512_or_si512(rounded, sign)));
+    store_words(_mm512_or_si512(rounded, sign), to);
   }
   /// Halves are added until one lane is left.
   static float sum(Register value) {
@@ -183,6 +186,10 @@ struct LanesAvx512 {
   }
 
  private:
+  /// The low halves of sixteen words.
+  static void store_words(Words value, uint16_t* to) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(value));
+  }
   /// Each 128 bits sixteen words further.
   static void store_quarters(Words value, uint32_t* to) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_castsi512_si128(value));

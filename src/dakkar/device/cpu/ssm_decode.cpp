@@ -10,6 +10,7 @@ struct RingInputs {
   int64_t fold = 0;
   int64_t padded = 0;
   std::span<const std::byte*> rows;  ///< [tokens]
+  std::span<const float*> steps;     ///< [tokens] time steps of all heads
   std::span<float> b;                ///< [tokens, N]
   std::span<float> c;                ///< [new tokens, N]
   std::span<float> products;         ///< [new tokens, padded]
@@ -23,11 +24,13 @@ RingInputs read_ring(const ScanPart& part) {
   in.fold = base_after_decode(seq.base, seq.position) - seq.base;
   in.padded = (in.tokens + kRingStep - 1) / kRingStep * kRingStep;
   in.rows = part.scratch.take<const std::byte*>(in.tokens);
+  in.steps = part.scratch.take<const float*>(in.tokens);
   in.b = part.scratch.take<float>(in.tokens * width);
   in.c = part.scratch.take<float>(seq.tokens * width);
   in.products = part.scratch.take<float>(seq.tokens * in.padded);
   for (int64_t i = 0; i < in.tokens; ++i) {
     in.rows[static_cast<size_t>(i)] = part.row(seq.base + i);
+    in.steps[static_cast<size_t>(i)] = part.steps_of(seq.base + i);
     part.widen(seq.base + i, part.b_column(), width, in.b.data() + i * width);
   }
   for (int64_t t = 0; t < seq.tokens; ++t) {
@@ -81,8 +84,8 @@ void decode_part(const ScanPart& part) {
   head.y_stride = seq.args.y.stride(0) * size_of(seq.args.y.dtype);
   head.y_stored = seq.args.y.dtype == DType::kBF16 ? Stored::kBF16 : Stored::kF32;
   for (int64_t h = part.first_head; h < part.first_head + part.heads; ++h) {
-    for (int64_t i = 0; i < in.tokens; ++i) {
-      steps[static_cast<size_t>(i)] = part.steps_of(seq.base + i)[h];
+    for (size_t i = 0; i < in.steps.size(); ++i) {
+      steps[i] = in.steps[i][h];
     }
     const int64_t row = h * dims.head_dim;
     head.state = seq.state + row * dims.state * size_of(dims.stored);
