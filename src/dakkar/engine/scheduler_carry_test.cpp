@@ -120,26 +120,30 @@ TEST(SchedulerCarryTest, ALonePromptThatNeedsMoreThanThereIsIsRefused) {
 }
 
 TEST(SchedulerCarryTest, APreemptedPrefillCarriesAnewFromItsFirstToken) {
-  // The old one decodes into pages that the young one's prompt has taken.
-  Driver driver(carrying({.extents = 7, .carries = 1, .step_tokens = 300, .forecast = 1}));
-  driver.scheduler.add(1, request_of(120, 300));
+  // 18 pages: two for the old one and sixteen for the young one, until the old one outgrows its
+  // forecast while the young one's prompt is being computed.
+  Driver driver(carrying({.extents = 13, .carries = 1, .step_tokens = 1, .forecast = 1}));
+  driver.scheduler.add(1, request_of(248, 300));
   driver.plan();
   driver.commit();
-  driver.scheduler.add(2, request_of(500, 10));
-  bool carried = false;
-  bool again = false;
-  while (!again && !driver.scheduler.idle()) {
+  driver.scheduler.add(2, request_of(2020, 10));
+  std::vector<CarryUse> uses;
+  for (int64_t seen = 0; !driver.scheduler.idle(); driver.commit()) {
     const std::optional<GroupPlan> step = driver.plan();
-    if (step.has_value()) {
-      carried = carried || writes_carry(use_of(*step, 2));
-      again = driver.scheduler.counts().preemptions > 0 && use_of(*step, 2) == CarryUse::kWrite;
+    ASSERT_TRUE(step.has_value());
+    if (has(*step, 2)) {
+      uses.push_back(use_of(*step, 2));
     }
-    driver.commit();
+    if (driver.scheduler.counts().preemptions > seen) {
+      seen = driver.scheduler.counts().preemptions;
+      EXPECT_EQ(uses.back(), CarryUse::kReadWrite) << "it was pushed out in the middle";
+      EXPECT_EQ(driver.pool.used_carries(), 0) << "nothing was in flight";
+      uses.clear();
+    }
   }
-  EXPECT_TRUE(carried);
-  driver.run_to_end();
-  EXPECT_EQ(driver.pool.used_carries(), 0);
-  EXPECT_EQ(driver.pool.used_pages(), 0);
+  EXPECT_EQ(driver.scheduler.counts().preemptions, 1);
+  EXPECT_EQ(uses.front(), CarryUse::kWrite);
+  EXPECT_EQ(std::count(uses.begin(), uses.end(), CarryUse::kRead), 1);
 }
 
 /// Adds requests of any length, some while others are under way; gives the tokens still due to
