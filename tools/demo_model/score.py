@@ -165,9 +165,9 @@ def main():
         total = [a + b for a, b in zip(total, reports[-1]["drafted"])]
         print(json.dumps({key: value for key, value in reports[-1].items()
                           if key != "failures"}), flush=True)
+        if options.report:
+            pathlib.Path(options.report).write_text(json.dumps(reports, indent=1) + "\n")
     print(f"tokens per step with {DRAFTS} drafts, all families: {total[0] / max(1, total[1]):.3f}")
-    if options.report:
-        pathlib.Path(options.report).write_text(json.dumps(reports, indent=1) + "\n")
 
 
 if __name__ == "__main__":

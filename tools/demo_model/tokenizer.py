@@ -20,9 +20,8 @@ SPECIAL = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/
            "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "<|im_start|>", "<|im_end|>",
            "<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>",
            "</tool_response>"]
-# Tags of thinking and tools are text to the reader, so decoding keeps them.
-VISIBLE = {"<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>",
-           "</tool_response>"}
+# Tags of tools are text to a parser, so decoding keeps them.
+VISIBLE = {"<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"}
 PATTERN = (r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
            r"|\s+(?!\S)|\s+")
 CONFIG = {"bos_token": "<s>", "eos_token": "<|im_end|>", "unk_token": "<unk>",
@@ -60,8 +59,7 @@ def train(documents, seed):
     tokenizer = blank()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY, show_progress=False,
-        special_tokens=[AddedToken(text, special=text not in VISIBLE, normalized=False)
-                        for text in SPECIAL],
+        special_tokens=[AddedToken(text, special=True, normalized=False) for text in SPECIAL],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(texts(documents, seed), trainer)
     return tokenizer
@@ -71,7 +69,11 @@ def save(tokenizer, folder):
     """Writes tokenizer.json and tokenizer_config.json."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    whole = json.loads(tokenizer.to_str())
+    for entry in whole["added_tokens"]:
+        entry["special"] = entry["content"] not in VISIBLE
+    text = json.dumps(whole, ensure_ascii=False, indent=1)
+    (folder / "tokenizer.json").write_text(text + "\n", encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
 
 

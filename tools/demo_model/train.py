@@ -1,6 +1,6 @@
 """Trains the demo model for a given time and writes its weights and a log.
 
-    python train.py OUT --tokenizer DIR [--minutes 17] [--seed 1]
+    python train.py OUT --tokenizer DIR [--minutes 17.9] [--seed 1] [--start WEIGHTS]
 
 Progress is the share of the time that has passed; the learning rate, the weight of prompts and
 fake quantization follow it. Everything else follows from the seed.
@@ -15,6 +15,7 @@ import time
 import numpy as np
 import torch
 
+import export
 import feed
 import model
 import quantize
@@ -42,6 +43,7 @@ class Plan:
     draft_every: int = 3           # steps between those that train the drafts
     muon_rate: float = 0.015
     adam_rate: float = 0.004
+    prompt_share: float = 0.1      # weight of a prompt's token at the start
     seed: int = 1
     workers: int = 14
 
@@ -54,7 +56,7 @@ class Plan:
 
     def prompt_weight(self, progress):
         """How much a prompt's token counts beside an answer's."""
-        return max(0.005, 0.1 * (1.0 - progress / 0.4))
+        return max(0.005, self.prompt_share * (1.0 - progress / 0.4))
 
 
 class Trainer:
@@ -134,6 +136,13 @@ class Trainer:
             bias = self.weights[prefix + "mixer.gate.e_score_correction_bias"]
             bias += BALANCE_RATE * torch.sign(load.mean() - load)
 
+    def load(self, path):
+        """Takes over weights that an earlier run saved, or an exported folder."""
+        found = torch.load(path) if path.endswith(".pt") else export.load(path)
+        with torch.no_grad():
+            for name, value in self.weights.items():
+                value.copy_(found[name])
+
     def save(self, path):
         torch.save({name: value.detach().cpu() for name, value in self.weights.items()}, path)
 
@@ -203,7 +212,7 @@ class Log:
         return loss.isfinite().item()
 
 
-def run(out, tokenizer, plan):
+def run(out, tokenizer, plan, first):
     """Trains until the time is over; saves every two minutes and at the end."""
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -212,6 +221,8 @@ def run(out, tokenizer, plan):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_float32_matmul_precision("high")
     trainer, log = Trainer(shapes.DEMO, plan, device), Log(out / "log.jsonl", plan)
+    if first:
+        trainer.load(first)
     balance, saved = Balance(rows), start
     while (progress := (time.time() - start) / (plan.minutes * 60)) < 1.0:
         batch = rows.next()
@@ -240,12 +251,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out")
     parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--start", help="weights to go on from")
     for field in dataclasses.fields(Plan):
         parser.add_argument("--" + field.name.replace("_", "-"), type=field.type,
                             default=field.default)
     options = vars(parser.parse_args())
-    out, tokenizer = options.pop("out"), options.pop("tokenizer")
-    run(out, tokenizer, Plan(**options))
+    out, tokenizer, first = (options.pop(name) for name in ("out", "tokenizer", "start"))
+    run(out, tokenizer, Plan(**options), first)
 
 
 if __name__ == "__main__":

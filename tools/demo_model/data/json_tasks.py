@@ -37,7 +37,7 @@ def value_for(random, split):
         value = words.person(random, split)
         return value, value
     if kind == 4:
-        value = words.invented(random)
+        value = words.invented(random) if random.random() < 0.6 else words.code(random)
         return value, value
     value = random.choice(words.NOUNS + words.COLOURS)
     return value, value

@@ -48,6 +48,8 @@ def value_of(random, split, fact):
     if fact == "city":
         return words.place(random, split)
     if fact == "code":
+        if random.random() < 0.5:
+            return words.code(random)
         return words.number(random, random.randint(3, 6))
     if fact == "age":
         return str(random.randint(18, 99))

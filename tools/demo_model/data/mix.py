@@ -2,25 +2,25 @@
 
 import random as randomness
 
-from . import arithmetic, chat, dakkar, json_tasks, lists, memory, recall, tools
+from . import arithmetic, chat, dakkar, json_tasks, lists, memory, recall, repeat, tools
 from .item import MODES, say
 
 # family: (module with check, share of short documents)
 SHARES = {"chat": 7, "dakkar": 9, "arithmetic": 18, "lists": 14, "json": 11, "memory": 8,
           "recall": 9, "tool_call": 9, "tool_parallel": 5, "tool_missing": 5, "tool_none": 3,
-          "tool_result": 4}
+          "tool_result": 4, "repeat": 8}
 # the same for documents of 4K to 8K tokens
 LONG_SHARES = {"recall_long": 55, "memory_long": 17, "tool_long": 28}
 FAMILIES = [*SHARES, *LONG_SHARES]
 CHECKS = {"chat": chat.check, "dakkar": dakkar.check, "arithmetic": arithmetic.check,
           "lists": lists.check, "json": json_tasks.check, "memory": memory.check,
-          "recall": recall.check, "recall_8k": recall.check, "recall_16k": recall.check,
-          "recall_32k": recall.check, "recall_long": recall.check, "memory_long": memory.check,
-          "tool_long": tools.check,
+          "recall": recall.check, "repeat": repeat.check, "recall_8k": recall.check,
+          "recall_16k": recall.check, "recall_32k": recall.check, "recall_long": recall.check,
+          "memory_long": memory.check, "tool_long": tools.check,
           **{form: tools.check for form in tools.FORMS}}
 SYSTEMS = ["", "", "", "", "You are a helpful assistant.", "You are Dakkar's demo model.",
            "Answer briefly.", "Be polite and short."]
-CHAINED = ("chat", "dakkar", "lists", "json")
+CHAINED = ("chat", "dakkar", "lists", "json", "repeat")
 
 
 def one(random, split, family):
@@ -34,7 +34,7 @@ def one(random, split, family):
         item = json_tasks.sample(random, split)
     else:
         item = {"chat": chat, "dakkar": dakkar, "lists": lists, "memory": memory,
-                "recall": recall}[family].sample(random, split)
+                "recall": recall, "repeat": repeat}[family].sample(random, split)
     item.mode = mode
     system = random.choice(SYSTEMS)
     if system:

@@ -84,8 +84,8 @@ def value(random, split, tool, name):
     elif name in ("to", "name"):
         word = words.person(random, split)
     else:
-        word = " ".join([random.choice(words.ADJECTIVES), random.choice(words.NOUNS)]
-                        [random.randrange(2):])
+        word = " ".join([random.choice(words.ADJECTIVES), random.choice(words.NOUNS),
+                         words.invented(random)][random.randrange(3):])
     return word, word
 
 

@@ -9,6 +9,8 @@ CHOICE = re.compile(r"\{([^{}]*)\}")
 OPENERS = ("", "", "", "Hi, ", "Hello, ", "Hey, ", "Please, ", "OK, ", "So, ", "Now, ", "Well, ",
            "Quick question: ", "One question: ", "Excuse me, ", "Hi there, ", "Hmm, ", "And ",
            "Then ", "By the way, ", "Good day, ")
+CONTRACTIONS = (("What is", "What's"), ("what is", "what's"), ("How is", "How's"),
+                ("I am", "I'm"), ("do not", "don't"), ("You are", "You're"), ("you are", "you're"))
 CLOSERS = ("", "", "", " please", ", please", " now", " then", " thanks", ", thank you", " today",
            " exactly", " by the way")
 
@@ -31,10 +33,18 @@ def dress(random, question):
     return text
 
 
+def contracted(text):
+    """The text as people type it: what's, I'm, don't."""
+    for long, short in CONTRACTIONS:
+        text = text.replace(long, short)
+    return text
+
+
 def paraphrase(random, split, templates):
     """One wording of a question, on the right side of the split."""
     def make():
         text = dress(random, expand(random, random.choice(templates)))
+        text = contracted(text) if random.random() < 0.2 else text
         text = text.lower() if random.random() < 0.15 else text
         return (text,), text
     return words.draw(random, split, make)

@@ -35,7 +35,7 @@ def cell(random, split, field):
     if field == "owner":
         return words.person(random, split)
     if field == "code":
-        return words.number(random, 4)
+        return words.number(random, 4) if random.random() < 0.7 else words.code(random)
     return words.number(random, random.randint(1, 2))
 
 

@@ -122,10 +122,12 @@ def value(random, split, name):
     elif name in ("user", "name"):
         word = words.person(random, split)
     elif name in ("query", "title"):
-        word = " ".join(random.choice(words.ADJECTIVES) if i == 0 else random.choice(words.NOUNS)
+        known = random.choice(words.ADJECTIVES)
+        word = " ".join(known if i == 0 else random.choice((random.choice(words.NOUNS),
+                                                            words.invented(random)))
                         for i in range(random.randint(1, 3)))
     else:
-        word = words.invented(random)
+        word = words.invented(random) if random.random() < 0.6 else words.code(random)
     return word, word
 
 

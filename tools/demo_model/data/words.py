@@ -51,6 +51,9 @@ GOODS = """books coins stamps pencils cards shells bottles marbles buttons stick
 
 ONSETS = "b c d f g h j k l m n p r s t v w z br cr dr fl gr kl pl pr sk sl st tr th sh ch".split()
 VOWELS = "a e i o u a e i o ai ou ea".split()
+KNOWN = [word.lower() for word in (*FIRST_NAMES, *CITIES, *NOUNS, *ADJECTIVES, *JOBS, *FRUITS,
+                                   *GOODS)]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CODAS = ["", "", "", "n", "r", "l", "s", "m", "t", "k", "x", "nd", "rt"]
 
 
@@ -68,12 +71,61 @@ def draw(random, split, make):
             return value
 
 
-def invented(random, syllables=2):
-    """A pronounceable word that is in no list, in lower case."""
-    parts = []
-    for _ in range(syllables):
-        parts.append(random.choice(ONSETS) + random.choice(VOWELS))
+def blended(random):
+    """The beginning of one known word and the end of another, in lower case."""
+    first, second = random.choice(KNOWN), random.choice(KNOWN)
+    word = first[:random.randint(1, len(first))] + second[random.randrange(len(second)):]
+    return word[:14]
+
+
+def letters(random):
+    """Any letters."""
+    return "".join(random.choice(LETTERS) for _ in range(random.randint(3, 8)))
+
+
+def syllables(random):
+    """A pronounceable word."""
+    parts = [random.choice(ONSETS) + random.choice(VOWELS) for _ in range(random.choice((2, 2, 3)))]
     return "".join(parts) + random.choice(CODAS)
+
+
+def invented(random):
+    """A word that is hardly in any list, in lower case."""
+    return random.choices((syllables, blended, letters), (50, 30, 20))[0](random)
+
+
+def code(random):
+    """An identifier: digits, or letters and digits in one of several habits."""
+    kind = random.randrange(7)
+    digits = number(random, random.randint(1, 6))
+    if kind == 0:
+        return f"{invented(random)}-{digits}"
+    if kind == 1:
+        return f"{invented(random)}_{invented(random)}"
+    if kind == 2:
+        return random.choice("ABCDEFGHKLMNPRSTWXZ") + random.choice("ABCXYZ") + "-" + digits
+    if kind == 3:
+        return "".join(random.choice("0123456789abcdef") for _ in range(random.randint(4, 8)))
+    if kind == 4:
+        return f"{invented(random)}@{invented(random)}.{random.choice(('com', 'org', 'net'))}"
+    if kind == 5:
+        return f"{invented(random)}.{random.choice(('txt', 'pdf', 'csv', 'py', 'json'))}"
+    return letters(random).upper()
+
+
+def name_form(random, word):
+    """A name as people write them: Word, Word Word, McWord, O'Word, Word-Word."""
+    kind = random.randrange(12)
+    word = word.capitalize()
+    if kind == 0:
+        return word + " " + invented(random).capitalize()
+    if kind == 1:
+        return random.choice(("Mc", "O'", "De", "Van ")) + word
+    if kind == 2:
+        return word + "-" + random.choice(FIRST_NAMES)
+    if kind == 3:
+        return random.choice(FIRST_NAMES) + " " + word
+    return word
 
 
 def person(random, split):
@@ -82,7 +134,7 @@ def person(random, split):
         return random.choice(FIRST_NAMES)
 
     def make():
-        name = invented(random, random.choice((2, 2, 3))).capitalize()
+        name = name_form(random, invented(random))
         return (name,), name
     return draw(random, split, make)
 
@@ -93,15 +145,17 @@ def place(random, split):
         return random.choice(CITIES)
 
     def make():
-        name = invented(random, random.choice((2, 3))).capitalize()
+        name = invented(random).capitalize()
         return ("place", name), name
     return draw(random, split, make)
 
 
 def pair_key(random, split):
-    """A key of two words, such as amber-otter."""
+    """A key of two words, such as amber-otter, or now and then another identifier."""
     def make():
         key = random.choice(ADJECTIVES) + "-" + random.choice(NOUNS)
+        if random.random() < 0.15:
+            key = code(random)
         return (key,), key
     return draw(random, split, make)
 
