@@ -25,6 +25,11 @@ __m256i load(const void* from) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(from));
 }
 
+/// Reads memory some way ahead of the codes in use.
+void prefetch(const std::byte* codes) {
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
+}
+
 void store(void* to, __m256i value) {
   _mm256_storeu_si256(static_cast<__m256i*>(to), value);
 }
@@ -130,59 +135,151 @@ __m256i e2m1_high_bytes() {
                                                    -0x40));
 }
 
-/// Looks up the codes in the even bytes of `codes`, and stores them as words; then those in the
-/// odd bytes.
-void store_e2m1(__m256i codes, uint16_t* even, uint16_t* odd) {
-  const __m256i low = _mm256_shuffle_epi8(e2m1_low_bytes(), codes);
-  const __m256i high = _mm256_shuffle_epi8(e2m1_high_bytes(), codes);
-  const __m256i low_byte = _mm256_set1_epi16(0xff);
-  store(even, _mm256_or_si256(_mm256_slli_epi16(high, 8), _mm256_and_si256(low, low_byte)));
-  store(odd, _mm256_or_si256(_mm256_andnot_si256(low_byte, high), _mm256_srli_epi16(low, 8)));
-}
+/// The bf16 values of 16 words of four codes each.
+struct E2m1Words {
+  explicit E2m1Words(__m256i words) {
+    const __m256i nibble = _mm256_set1_epi8(0x0f);
+    lookup(_mm256_and_si256(words, nibble), of[0], of[2]);
+    lookup(_mm256_and_si256(_mm256_srli_epi16(words, 4), nibble), of[1], of[3]);
+  }
+
+  __m256i of[4];
+
+ private:
+  /// The codes in the even bytes, then those in the odd bytes.
+  static void lookup(__m256i codes, __m256i& even, __m256i& odd) {
+    const __m256i low = _mm256_shuffle_epi8(e2m1_low_bytes(), codes);
+    const __m256i high = _mm256_shuffle_epi8(e2m1_high_bytes(), codes);
+    const __m256i low_byte = _mm256_set1_epi16(0xff);
+    even = _mm256_or_si256(_mm256_slli_epi16(high, 8), _mm256_and_si256(low, low_byte));
+    odd = _mm256_or_si256(_mm256_andnot_si256(low_byte, high), _mm256_srli_epi16(low, 8));
+  }
+};
 
 void decode_nvfp4(const PackedChunk& chunk) {
-  const __m256i nibble = _mm256_set1_epi8(0x0f);
   const std::byte* codes = chunk.codes;
   uint16_t* to = chunk.values;
   for (int64_t block = 0; block < chunk.pairs / kScaledPairs; ++block) {
     decode_scales(codes, chunk.scales + block * kPanel);
     codes += kPanel;
     for (int64_t half = 0; half < 2 * kScaledPairs; ++half) {
-      const __m256i words = load(codes + half * 32);
-      uint16_t* at = to + half / 2 * kPanel * 2 + half % 2 * 16;
-      store_e2m1(_mm256_and_si256(words, nibble), at, at + 64);
-      store_e2m1(_mm256_and_si256(_mm256_srli_epi16(words, 4), nibble), at + 32, at + 96);
+      const E2m1Words words(load(codes + half * 32));
+      for (int64_t g = 0; g < 4; ++g) {
+        store(to + half / 2 * kPanel * 2 + g * 32 + half % 2 * 16, words.of[g]);
+      }
     }
     codes += kScaledPairs * kNvfp4PairBytes;
     to += kScaledPairs * kPanel * 2;
   }
 }
 
+/// 32 e4m3 codes as bf16. Below 16 the bytes of the value are looked up, subnormals among them;
+/// above, the code's fields are shifted into place and the exponent's bias is changed by 120.
+struct Fp8Words {
+  explicit Fp8Words(__m256i codes) {
+    const __m256i small_low =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, -0x80, -0x40, 0, 0x20, 0x40, 0x60, -0x80,
+                                                  -0x70, -0x60, -0x50, -0x40, -0x30, -0x20, -0x10));
+    const __m256i small_high =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c,
+                                                  0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c));
+    const __m256i nibble = _mm256_set1_epi8(0x0f);
+    const __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi8(0x7f));
+    const __m256i large = _mm256_cmpgt_epi8(magnitude, nibble);
+    const __m256i top = _mm256_and_si256(_mm256_srli_epi16(magnitude, 4), nibble);
+    const __m256i bottom = _mm256_andnot_si256(nibble, _mm256_slli_epi16(magnitude, 4));
+    const __m256i low =
+        _mm256_blendv_epi8(_mm256_shuffle_epi8(small_low, magnitude), bottom, large);
+    const __m256i positive =
+        _mm256_blendv_epi8(_mm256_shuffle_epi8(small_high, magnitude),
+                           _mm256_add_epi8(top, _mm256_set1_epi8(0x3c)), large);
+    const __m256i sign = _mm256_and_si256(codes, _mm256_set1_epi8(-0x80));
+    const __m256i high = _mm256_or_si256(positive, sign);
+    first = _mm256_unpacklo_epi8(low, high);
+    second = _mm256_unpackhi_epi8(low, high);
+  }
+
+  __m256i first;
+  __m256i second;
+};
+
+/// The sum of one row and eight outputs, with a pair of columns added.
+__m256 add_pair(__m256 sum, __m256i words, const float* x) {
+  const __m256i high_half = _mm256_set1_epi32(-0x10000);
+  sum =
+      _mm256_fmadd_ps(_mm256_set1_ps(x[0]), _mm256_castsi256_ps(_mm256_slli_epi32(words, 16)), sum);
+  return _mm256_fmadd_ps(_mm256_set1_ps(x[1]),
+                         _mm256_castsi256_ps(_mm256_and_si256(words, high_half)), sum);
+}
+
+/// One row's sums of 64 outputs: [group][half].
+struct RowSums {
+  __m256 of[4][2];
+
+  RowSums() {
+    for (auto& group : of) {
+      group[0] = group[1] = _mm256_setzero_ps();
+    }
+  }
+};
+
+void multiply_nvfp4(const PackedProduct& product) {
+  const auto* x = static_cast<const float*>(product.x);
+  const std::byte* codes = product.codes;
+  for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs) {
+    float scales[kPanel];
+    decode_scales(codes, scales);
+    codes += kPanel;
+    RowSums sums;
+    for (int64_t i = 0; i < kScaledPairs; ++i) {
+      for (int half = 0; half < 2; ++half) {
+        const E2m1Words words(load(codes + half * 32));
+        for (int g = 0; g < 4; ++g) {
+          sums.of[g][half] = add_pair(sums.of[g][half], words.of[g], x + 2 * (pair + i));
+        }
+      }
+      prefetch(codes);
+      codes += kNvfp4PairBytes;
+    }
+    for (int v = 0; v < 8; ++v) {
+      float* to = product.sums + v * kLanes;
+      _mm256_storeu_ps(to,
+                       _mm256_fmadd_ps(sums.of[v / 2][v % 2], _mm256_loadu_ps(scales + v * kLanes),
+                                       _mm256_loadu_ps(to)));
+    }
+  }
+}
+
+void multiply_fp8(const PackedProduct& product) {
+  const auto* x = static_cast<const float*>(product.x);
+  const std::byte* codes = product.codes;
+  RowSums sums;
+  for (int64_t pair = 0; pair < product.pairs; ++pair) {
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const Fp8Words words(load(codes + quarter * 32));
+      __m256& first = sums.of[quarter / 2 * 2][quarter % 2];
+      __m256& second = sums.of[quarter / 2 * 2 + 1][quarter % 2];
+      first = add_pair(first, words.first, x + 2 * pair);
+      second = add_pair(second, words.second, x + 2 * pair);
+    }
+    prefetch(codes);
+    prefetch(codes + 64);
+    codes += kFp8PairBytes;
+  }
+  for (int v = 0; v < 8; ++v) {
+    float* to = product.sums + v * kLanes;
+    _mm256_storeu_ps(to, _mm256_add_ps(sums.of[v / 2][v % 2], _mm256_loadu_ps(to)));
+  }
+}
+
 }  // namespace
 
 void decode_fp8_avx2(const PackedChunk& chunk) {
-  // Below 16 the bytes of the bf16 value are looked up, subnormals among them; above, the code's
-  // fields are shifted into place and the exponent's bias is changed by 120.
-  const __m256i small_low =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, -0x80, -0x40, 0, 0x20, 0x40, 0x60, -0x80,
-                                                -0x70, -0x60, -0x50, -0x40, -0x30, -0x20, -0x10));
-  const __m256i small_high = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-      0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c));
-  const __m256i low_nibble = _mm256_set1_epi8(0x0f);
   for (int64_t quarter = 0; quarter < 4 * chunk.pairs; ++quarter) {
-    const __m256i codes = load(chunk.codes + quarter * 32);
-    const __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi8(0x7f));
-    const __m256i large = _mm256_cmpgt_epi8(magnitude, low_nibble);
-    const __m256i top = _mm256_and_si256(_mm256_srli_epi16(magnitude, 4), low_nibble);
-    const __m256i bottom = _mm256_andnot_si256(low_nibble, _mm256_slli_epi16(magnitude, 4));
-    const __m256i low =
-        _mm256_blendv_epi8(_mm256_shuffle_epi8(small_low, magnitude), bottom, large);
-    const __m256i high = _mm256_blendv_epi8(_mm256_shuffle_epi8(small_high, magnitude),
-                                            _mm256_add_epi8(top, _mm256_set1_epi8(0x3c)), large);
-    const __m256i sign = _mm256_and_si256(codes, _mm256_set1_epi8(-0x80));
+    const Fp8Words words(load(chunk.codes + quarter * 32));
     uint16_t* to = chunk.values + quarter / 2 * 64 + quarter % 2 * 16;
-    store(to, _mm256_unpacklo_epi8(low, _mm256_or_si256(high, sign)));
-    store(to + 32, _mm256_unpackhi_epi8(low, _mm256_or_si256(high, sign)));
+    store(to, words.first);
+    store(to + 32, words.second);
   }
 }
 
@@ -222,6 +319,8 @@ const PanelKernels kPanelsAvx2 = {
     .form = InputForm::kF32Columns,
     .decode_nvfp4 = decode_nvfp4,
     .decode_fp8 = decode_fp8_avx2,
-    .multiply = {multiply<1>, multiply<2>, multiply<3>, multiply<4>, multiply<5>, multiply<6>}};
+    .multiply = {multiply<1>, multiply<2>, multiply<3>, multiply<4>, multiply<5>, multiply<6>},
+    .multiply_nvfp4 = {multiply_nvfp4},
+    .multiply_fp8 = {multiply_fp8}};
 
 }  // namespace dak::cpu
