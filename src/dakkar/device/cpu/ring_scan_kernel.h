@@ -147,22 +147,43 @@ void scan_state_rows(const RingHead& head, float carried, int64_t row) {
   }
 }
 
-/// y of new token `t`: what is left of the folded state's part, and the tokens after it.
+/// `kVectors` vectors of channels of new token `t` from `p` on: what is `left` of the folded
+/// state's part, and the tokens after it.
+template <typename V, int kVectors>
+void output_channels(const RingHead& head, float left, int64_t t, int64_t p) {
+  const int64_t token = head.first_new + t;
+  const float* products = head.products + t * padded_tokens<V>(head.tokens);
+  typename V::Register sum[kVectors];
+  for (int i = 0; i < kVectors; ++i) {
+    const float* read = head.read + t * head.rows + p + i * V::kLanes;
+    sum[i] = V::multiply(V::broadcast(left), V::load(read));
+  }
+  for (int64_t k = head.fold; k <= token; ++k) {
+    const typename V::Register weight = V::broadcast(head.weights[k] * products[k]);
+    const Elements x = input_of<V>(head, k);
+    for (int i = 0; i < kVectors; ++i) {
+      sum[i] = V::multiply_add(weight, load_whole<V>(x, p + i * V::kLanes), sum[i]);
+    }
+  }
+  const Elements x = input_of<V>(head, token);
+  const Elements y = {head.y + t * head.y_stride, head.y_stored};
+  for (int i = 0; i < kVectors; ++i) {
+    const int64_t at = p + i * V::kLanes;
+    store_whole<V>(y, at, V::multiply_add(V::broadcast(head.d), load_whole<V>(x, at), sum[i]));
+  }
+}
+
 template <typename V>
 void output_token(const RingHead& head, float folded, int64_t t) {
-  const int64_t token = head.first_new + t;
-  weigh_tokens<V>(head, head.decays[token]);
-  const float* products = head.products + t * padded_tokens<V>(head.tokens);
-  const typename V::Register left = V::broadcast(exp_of_one<V>(head.decays[token] - folded));
-  const Elements y = {head.y + t * head.y_stride, head.y_stored};
-  for (int64_t p = 0; p < head.rows; p += V::kLanes) {
-    typename V::Register sum = V::multiply(left, V::load(head.read + t * head.rows + p));
-    for (int64_t i = head.fold; i <= token; ++i) {
-      const typename V::Register weight = V::broadcast(head.weights[i] * products[i]);
-      sum = V::multiply_add(weight, load_at<V>(input_of<V>(head, i), p, V::kLanes), sum);
-    }
-    const typename V::Register x = load_at<V>(input_of<V>(head, token), p, V::kLanes);
-    store_at<V>(y, p, V::kLanes, V::multiply_add(V::broadcast(head.d), x, sum));
+  const float until = head.decays[head.first_new + t];
+  weigh_tokens<V>(head, until);
+  const float left = exp_of_one<V>(until - folded);
+  int64_t p = 0;
+  for (; p + 4 * V::kLanes <= head.rows; p += 4 * V::kLanes) {
+    output_channels<V, 4>(head, left, t, p);
+  }
+  for (; p < head.rows; p += V::kLanes) {
+    output_channels<V, 1>(head, left, t, p);
   }
 }
 
