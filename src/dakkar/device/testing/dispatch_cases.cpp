@@ -7,7 +7,7 @@ namespace {
 void share_rows_case(CaseRun& run, int64_t begin) {
   OpRig& rig = run.rig();
   const ShareRowsArgs args{
-      .tokens = run.count(7, 4), .begin = begin, .rows = 3, .count = rig.ints({-1})};
+      .tokens = run.count(7, 2), .begin = begin, .rows = 3, .count = rig.ints({-1})};
   run.compare("count", args.count, 0.0);
   run.set_body([&run, args] { ops::share_rows(run.context(), args); });
 }
@@ -48,7 +48,7 @@ void count_arrivals_case(CaseRun& run) {
 }  // namespace
 
 void add_dispatch_cases(std::vector<OpCase>& cases) {
-  for (const int64_t begin : {0, 3, 9}) {
+  for (const int64_t begin : {0, 3, 5}) {
     cases.push_back({"share_rows_from_" + std::to_string(begin),
                      [begin](CaseRun& run) { share_rows_case(run, begin); }});
   }

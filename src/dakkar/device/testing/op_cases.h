@@ -34,6 +34,7 @@ class CaseRun final {
   void compare_bytes(std::string name, const void* data, int64_t size);
   void set_body(std::function<void()> body) { body_ = std::move(body); }
 
+  [[nodiscard]] bool has_counts() const { return !counts_.empty(); }
   void run() { body_(); }
   void shrink();
   [[nodiscard]] std::vector<Snapshot> snapshots();
