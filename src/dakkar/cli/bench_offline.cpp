@@ -65,17 +65,20 @@ Status start(const BenchOfflineOptions& options, Loaded& loaded) {
   return {};
 }
 
-void print_profiles(const bench::OfflineShape& shape, const bench::OfflineBurst& burst, int ranks) {
+void print_profiles(FILE* to, const bench::OfflineShape& shape, const bench::OfflineBurst& burst,
+                    int ranks) {
   const double prefill_steps =
       static_cast<double>(std::max<int64_t>(1, burst.totals.prefill.steps)) / ranks;
-  fmt::print("{}", bench::profile_text({.title = "prefill",
-                                        .totals = burst.totals.prefill,
-                                        .peaks = burst.peaks,
-                                        .step_seconds = burst.prefill_seconds / prefill_steps}));
-  fmt::print("{}", bench::profile_text({.title = "decode",
-                                        .totals = burst.totals.decode,
-                                        .peaks = burst.peaks,
-                                        .step_seconds = burst.seconds_per_step(shape)}));
+  fmt::print(to, "{}",
+             bench::profile_text({.title = "prefill",
+                                  .totals = burst.totals.prefill,
+                                  .peaks = burst.peaks,
+                                  .step_seconds = burst.prefill_seconds / prefill_steps}));
+  fmt::print(to, "{}",
+             bench::profile_text({.title = "decode",
+                                  .totals = burst.totals.decode,
+                                  .peaks = burst.peaks,
+                                  .step_seconds = burst.seconds_per_step(shape)}));
 }
 
 /// Bursts of one shape: the first one, untimed, warms up.
@@ -99,7 +102,7 @@ Result<bench::OfflineFigures> run_shape(const bench::OfflineBench& bench,
   fmt::print("{}", bench::figures_text(shape, figures));
   if (options.profile) {
     sum.peaks = figures.peaks;
-    print_profiles(shape, sum, bench.ranks);
+    print_profiles(stdout, shape, sum, bench.ranks);
   }
   std::fflush(stdout);
   return figures;
@@ -127,7 +130,7 @@ Result<int> run_all(const bench::OfflineBench& bench, const BenchOfflineOptions&
   return 0;
 }
 
-Result<int> run_interactive(const bench::OfflineBench& bench) {
+Result<int> run_interactive(const bench::OfflineBench& bench, const BenchOfflineOptions& options) {
   fmt::print("{{\"ready\":true}}\n");
   std::fflush(stdout);
   uint64_t seed = 1;
@@ -145,6 +148,9 @@ Result<int> run_interactive(const bench::OfflineBench& bench) {
     }
     fmt::print("{}\n", bench::figures_json(shape, bench::figures_of(shape, *burst, bench.ranks)));
     std::fflush(stdout);
+    if (options.profile) {
+      print_profiles(stderr, shape, *burst, bench.ranks);
+    }
   }
   return 0;
 }
@@ -185,7 +191,7 @@ Result<int> run_bench_offline(const BenchOfflineOptions& options,
                                   .vocab = loaded.folder.config.vocab,
                                   .ranks = options.model.tp};
   fmt::print(stderr, "{}\n", loaded.backend->description());
-  return options.interactive ? run_interactive(bench) : run_all(bench, options);
+  return options.interactive ? run_interactive(bench, options) : run_all(bench, options);
 }
 
 }  // namespace dak

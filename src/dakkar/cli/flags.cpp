@@ -279,6 +279,7 @@ void add_bench_offline(CLI::App& bench, BenchOfflineOptions& options) {
   CLI::App& app = *bench.add_subcommand("offline", kBenchOfflineHelp);
   app.footer(std::string("\n") + kBenchOfflineExamples);
   add_model(app, options.model);
+  add_limits(app, options.model);
   app.add_option("--batch", options.batches,
                  "Requests at a time; several values, one after another")
       ->check(CLI::Range(1, 4096))
