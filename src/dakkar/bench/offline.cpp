@@ -1,6 +1,7 @@
 #include "dakkar/bench/offline.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,6 +12,9 @@
 
 namespace dak::bench {
 namespace {
+
+constexpr double kSteady = 0.85;      // ratio of two probes of the same thing
+constexpr int64_t kFewestSteady = 3;  // bursts
 
 /// A request's stream and when its tokens came.
 struct Reader {
@@ -113,6 +117,7 @@ OfflineFigures figures_of(const OfflineShape& shape, const OfflineBurst& burst, 
   const OpTotal all = decode.all();
   const OpTotal head = decode.of(kLmHead);
   figures.peaks = burst.peaks;
+  figures.steady = burst.steady ? 1 : 0;
   figures.prefill_flops = burst.totals.prefill.all().cost.flops;
   figures.prefill_tokens_per_second = ratio(prompt_tokens, burst.prefill_seconds);
   figures.prefill_floor_share =
@@ -130,7 +135,14 @@ OfflineFigures figures_of(const OfflineShape& shape, const OfflineBurst& burst, 
   return figures;
 }
 
-OfflineFigures median_of(const std::vector<OfflineFigures>& all) {
+OfflineFigures median_of(const std::vector<OfflineFigures>& bursts) {
+  std::vector<OfflineFigures> all;
+  std::copy_if(bursts.begin(), bursts.end(), std::back_inserter(all),
+               [](const OfflineFigures& one) { return one.steady > 0; });
+  const auto steady = static_cast<int64_t>(all.size());
+  if (steady < kFewestSteady) {
+    all = bursts;
+  }
   const auto of = [&all](auto field) {
     std::vector<double> values;
     for (const OfflineFigures& one : all) {
@@ -156,7 +168,9 @@ OfflineFigures median_of(const std::vector<OfflineFigures>& all) {
           .peaks = {.read_bytes = peak(&Peaks::read_bytes),
                     .copy_bytes = peak(&Peaks::copy_bytes),
                     .f32_flops = peak(&Peaks::f32_flops),
-                    .bf16_flops = peak(&Peaks::bf16_flops)}};
+                    .bf16_flops = peak(&Peaks::bf16_flops)},
+          .steady = steady,
+          .bursts = static_cast<int64_t>(bursts.size())};
 }
 
 Result<OfflineBurst> run_burst(const OfflineBench& bench, const OfflineShape& shape,
@@ -183,7 +197,10 @@ Result<OfflineBurst> run_burst(const OfflineBench& bench, const OfflineShape& sh
   }
   count_times(readers, begin, burst);
   burst.totals = bench.meter.take();
-  burst.peaks = mean(before, bench.probes.measure());
+  const Peaks after = bench.probes.measure();
+  burst.peaks = mean(before, after);
+  burst.steady = std::min(before.read_bytes, after.read_bytes) >=
+                 kSteady * std::max(before.read_bytes, after.read_bytes);
   return burst;
 }
 

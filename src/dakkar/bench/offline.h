@@ -24,7 +24,8 @@ struct OfflineBurst {
   double decode_seconds = 0.0;   ///< from there until the first request ends
   int64_t decode_tokens = 0;     ///< that arrived in that time
   OpMeter::Totals totals;
-  Peaks peaks;  ///< probed around the burst
+  Peaks peaks;          ///< means of probes before and after the burst
+  bool steady = false;  ///< the two read probes agree within 15%
 
   /// Seconds per decode step as a reader of the streams sees it.
   [[nodiscard]] double seconds_per_step(const OfflineShape& shape) const;
@@ -44,10 +45,13 @@ struct OfflineFigures {
   double kernel_share = 0.0;     ///< of a decode step's time that kernels take
   double prefill_flops = 0.0;
   Peaks peaks;
+  int64_t steady = 0;  ///< bursts whose read probes before and after agree
+  int64_t bursts = 1;
 };
 [[nodiscard]] OfflineFigures figures_of(const OfflineShape& shape, const OfflineBurst& burst,
                                         int ranks);
-[[nodiscard]] OfflineFigures median_of(const std::vector<OfflineFigures>& all);
+/// Medians of the steady bursts, or of all when fewer than three were.
+[[nodiscard]] OfflineFigures median_of(const std::vector<OfflineFigures>& bursts);
 
 /// What bursts run on; all borrowed.
 struct OfflineBench {

@@ -45,6 +45,8 @@ std::string figures_text(const OfflineShape& shape, const OfflineFigures& figure
       figures.lm_head_seconds * 1e3, 100.0 * figures.decode_share_no_head);
   text += fmt::format("  kernels take {:.1f}% of a decode step; peaks: {}\n",
                       100.0 * figures.kernel_share, describe(peaks));
+  text +=
+      fmt::format("  {} of {} bursts with a steady read peak\n", figures.steady, figures.bursts);
   return text;
 }
 
@@ -69,13 +71,13 @@ std::string figures_json(const OfflineShape& shape, const OfflineFigures& figure
   return fmt::format(
       R"({{"batch":{},"input":{},"output":{},"prefill_tok_s":{:.3f},"prefill_share":{:.4f},)"
       R"("decode_tok_s":{:.4f},"decode_share":{:.4f},"decode_share_no_head":{:.4f},)"
-      R"("decode_step_bytes":{:.0f},"lm_head_ms":{:.4f},"kernel_share":{:.4f},)"
+      R"("decode_step_bytes":{:.0f},"lm_head_ms":{:.4f},"kernel_share":{:.4f},"steady":{},)"
       R"("prefill_flops":{:.0f},)"
       R"("read_bytes_s":{:.0f},"f32_flops_s":{:.0f},"bf16_flops_s":{:.0f}}})",
       shape.batch, shape.input_tokens, shape.output_tokens, figures.prefill_tokens_per_second,
       figures.prefill_floor_share, figures.decode_tokens_per_second, figures.decode_floor_share,
       figures.decode_share_no_head, figures.decode_step_bytes, figures.lm_head_seconds * 1e3,
-      figures.kernel_share, figures.prefill_flops, figures.peaks.read_bytes,
+      figures.kernel_share, figures.steady, figures.prefill_flops, figures.peaks.read_bytes,
       figures.peaks.f32_flops, figures.peaks.bf16_flops);
 }
 

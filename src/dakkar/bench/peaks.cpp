@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include <fmt/core.h>
 #include <sys/mman.h>
@@ -18,7 +17,6 @@ namespace {
 constexpr int64_t kCaches = 5;          // the memory read, in last caches
 constexpr int64_t kMultiple = 1 << 13;  // of a thread's part, in bytes
 constexpr int64_t kFmaRounds = 500'000;
-constexpr int kTrials = 3;
 
 /// Keeps a loop's result alive.
 void consume(float value) {
@@ -48,24 +46,7 @@ Result<PeakProbes> PeakProbes::open(int threads) {
   // Large pages, so that the peak is the memory's and not that of address translation.
   static_cast<void>(madvise(memory->data(), static_cast<size_t>(bytes), MADV_HUGEPAGE));
   std::memset(memory->data(), 1, static_cast<size_t>(bytes));
-  PeakProbes probes(threads, loops, std::move(*memory));
-  probes.choose_read();
-  return probes;
-}
-
-void PeakProbes::choose_read() {
-  double best = 0.0;
-  for (const ReadLoop loop : {loops_.read_one, loops_.read_eight, loops_.read_ahead}) {
-    std::vector<double> rates;
-    for (int i = 0; i < kTrials; ++i) {
-      rates.push_back(read_with(loop));
-    }
-    std::sort(rates.begin(), rates.end());
-    if (rates[kTrials / 2] > best) {
-      best = rates[kTrials / 2];
-      read_ = loop;
-    }
-  }
+  return PeakProbes(threads, loops, std::move(*memory));
 }
 
 double PeakProbes::read_with(ReadLoop loop) const {
@@ -76,7 +57,8 @@ double PeakProbes::read_with(ReadLoop loop) const {
 }
 
 double PeakProbes::read_bytes() const {
-  return read_with(read_);
+  return std::max(
+      {read_with(loops_.read_one), read_with(loops_.read_four), read_with(loops_.read_eight)});
 }
 
 double PeakProbes::copy_bytes() const {

@@ -26,9 +26,9 @@ class PeakProbes final {
   /// Errors: too little memory; a processor without AVX2.
   static Result<PeakProbes> open(int threads);
 
-  /// Runs every probe once, about 20 ms.
+  /// Runs every probe once, about 30 ms.
   [[nodiscard]] Peaks measure() const;
-  /// The read probe alone.
+  /// The read probe alone: the fastest of its loops, each run once.
   [[nodiscard]] double read_bytes() const;
   [[nodiscard]] int threads() const { return threads_; }
 
@@ -38,12 +38,10 @@ class PeakProbes final {
   [[nodiscard]] double read_with(ReadLoop loop) const;
   [[nodiscard]] double copy_bytes() const;
   [[nodiscard]] double flops_of(float (*loop)(int64_t), int64_t flops) const;
-  void choose_read();
 
   int threads_;
   ProbeLoops loops_;
   DeviceMemory memory_;
-  ReadLoop read_ = nullptr;  ///< the loop that read fastest when the probes were opened
 };
 
 /// Peaks for people: "read 31.2 GB/s, copy 45.0 GB/s, f32 FMA 235 GFLOP/s, bf16 470 GFLOP/s".

@@ -9,10 +9,10 @@ namespace dak::bench {
 
 /// Loops of one instruction set. Each gives a value that depends on all its work.
 struct ProbeLoops {
-  /// Reads `bytes` bytes, a multiple of 4096: one stream, eight streams, eight with prefetch.
+  /// Reads `bytes` bytes, a multiple of 4096, fetching ahead: in one, four or eight streams.
   float (*read_one)(const std::byte* from, int64_t bytes) = nullptr;
+  float (*read_four)(const std::byte* from, int64_t bytes) = nullptr;
   float (*read_eight)(const std::byte* from, int64_t bytes) = nullptr;
-  float (*read_ahead)(const std::byte* from, int64_t bytes) = nullptr;
   /// Copies `bytes` bytes, a multiple of 4096, past the caches.
   void (*copy)(std::byte* to, const std::byte* from, int64_t bytes) = nullptr;
   /// Fused multiply-adds in f32, `f32_flops` a round.

@@ -8,17 +8,15 @@ namespace {
 constexpr int64_t kLine = 64;
 constexpr int kSums = 8;  // lines read per stream and turn
 constexpr int kChains = 16;
-constexpr int64_t kAhead = 512;
 
-template <int64_t kPrefetch>
+/// Towards the second cache, which waits for more lines at a time than the first.
+template <int64_t kAhead>
 void prefetch(const std::byte* place) {
-  if (kPrefetch > 0) {
-    _mm_prefetch(reinterpret_cast<const char*>(place + kPrefetch), _MM_HINT_T0);
-  }
+  _mm_prefetch(reinterpret_cast<const char*>(place + kAhead), _MM_HINT_T1);
 }
 
 /// `kStreams` streams side by side: a stream that ends in a page does not stop the others.
-template <int64_t kStreams, int64_t kPrefetch>
+template <int64_t kStreams, int64_t kAhead>
 float read(const std::byte* from, int64_t bytes) {
   __m512i sums[kSums];
   for (__m512i& sum : sums) {
@@ -29,7 +27,7 @@ float read(const std::byte* from, int64_t bytes) {
     for (int64_t s = 0; s < kStreams; ++s) {
       const std::byte* line = from + s * part + i;
       for (int j = 0; j < kSums; ++j) {
-        prefetch<kPrefetch>(line + j * kLine);
+        prefetch<kAhead>(line + j * kLine);
         sums[j] = _mm512_xor_si512(sums[j], _mm512_loadu_si512(line + j * kLine));
       }
     }
@@ -67,9 +65,9 @@ float multiply_f32(int64_t rounds) {
 }  // namespace
 
 ProbeLoops probe_loops_avx512() {
-  return {.read_one = read<1, 0>,
-          .read_eight = read<8, 0>,
-          .read_ahead = read<8, kAhead>,
+  return {.read_one = read<1, 8192>,
+          .read_four = read<4, 2048>,
+          .read_eight = read<8, 512>,
           .copy = copy,
           .multiply_f32 = multiply_f32,
           .f32_flops = int64_t{kChains} * 32};
