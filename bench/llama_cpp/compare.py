@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import statistics
+import sys
 
 import gguf_model
 import nano8
@@ -28,6 +29,8 @@ def parse_arguments():
     parser.add_argument("--output-len", type=int, default=48)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--formats", nargs="+", default=["same", "best"], choices=["same", "best"])
+    parser.add_argument("--step", action="store_true",
+                        help="wait for a line on stdin before each round, to still the machine")
     parser.add_argument("--json", help="also write every burst to this file")
     return parser.parse_args()
 
@@ -55,6 +58,9 @@ def measure(engines, args):
     for requests in args.requests:
         rounds = {name: [] for name in engines}
         for number in range(args.repeat + 1):
+            print(f"{requests} requests, round {number}", file=sys.stderr, flush=True)
+            if args.step and not sys.stdin.readline():
+                raise SystemExit("stdin ended before the last round")
             for name, engine in engines.items():
                 burst = engine.run(requests, args.input_len, args.output_len)
                 if number > 0:

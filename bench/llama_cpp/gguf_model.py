@@ -38,7 +38,7 @@ class Writer:
     """Adds tensors by their GGUF names; shapes are [rows, columns] as in checkpoints."""
 
     def __init__(self, path, formats, seed=1):
-        self.out = gguf.GGUFWriter(path, "nemotron_h_moe", use_temp_file=True)
+        self.out = gguf.GGUFWriter(path, "nemotron_h_moe")
         self.formats = formats
         self.random = np.random.default_rng(seed)
         self.bytes = 0
@@ -68,7 +68,7 @@ def add_metadata(out):
     out.add_tokenizer_model("none")
     out.add_layer_norm_eps(nano8.EPS)
     out.add_layer_norm_rms_eps(nano8.EPS)
-    out.add_head_count([nano8.QUERY_HEADS if kind == "*" else 0 for kind in layers])
+    out.add_head_count(nano8.QUERY_HEADS)
     out.add_head_count_kv([nano8.KV_HEADS if kind == "*" else 0 for kind in layers])
     out.add_key_length(nano8.HEAD_DIM)
     out.add_value_length(nano8.HEAD_DIM)
