@@ -181,6 +181,44 @@ TEST(TokenizerFileTest, UnknownComponentsAndFieldsAreNamed) {
               HasSubstr("Unigram"));
 }
 
+std::string repeated(std::string_view element, int count) {
+  std::string list = "[";
+  for (int i = 0; i < count; ++i) {
+    list += i > 0 ? "," : "";
+    list += element;
+  }
+  return list + "]";
+}
+
+TEST(TokenizerFileTest, DecodersThatBlowTextsUpAreRefused) {
+  const auto chained = [](std::string_view replace, int count) {
+    return document_with("decoder",
+                         R"({"type":"Sequence","decoders":)" + repeated(replace, count) + "}");
+  };
+  constexpr std::string_view kDoubles =
+      R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"})";
+  constexpr std::string_view kKeeps = R"({"type":"Replace","pattern":{"String":"a"},"content":""})";
+  EXPECT_THAT(error_of(chained(kDoubles, 3)), testing::Eq("no error"));
+  EXPECT_THAT(error_of(chained(kDoubles, 20)),
+              HasSubstr("decoder has Replace steps that may make a text more than 256 times"));
+  EXPECT_THAT(error_of(chained(kKeeps, 100'000)), HasSubstr("has 100000 steps, more than 64"));
+}
+
+TEST(TokenizerFileTest, TemplatesThatAddThousandsOfTokensAreRefused) {
+  const auto processor = [](const std::string& single, const std::string& ids) {
+    return document_with("post_processor", R"({"type":"TemplateProcessing","pair":[],"single":)" +
+                                               single +
+                                               R"(,"special_tokens":{"<s>":{"id":"<s>","ids":)" +
+                                               ids + R"(,"tokens":[]}}})");
+  };
+  constexpr std::string_view kSpecial = R"({"SpecialToken":{"id":"<s>","type_id":0}})";
+  constexpr std::string_view kText = R"({"Sequence":{"id":"A","type_id":0}})";
+  EXPECT_THAT(error_of(processor(repeated(kText, 100'000), "[1]")),
+              HasSubstr("has 100000 pieces, more than 16"));
+  EXPECT_THAT(error_of(processor(repeated(kSpecial, 3), repeated("1", 10'000))),
+              HasSubstr("adds more than 1024 tokens"));
+}
+
 TEST(TokenizerFileTest, ContradictionsAreRefused) {
   EXPECT_THAT(error_of("{"), testing::Ne("no error"));
   EXPECT_THAT(error_of("[]"), testing::Ne("no error"));

@@ -8,6 +8,10 @@
 namespace dak::tok {
 namespace {
 
+/// What a template may put around a text: real ones have two or three pieces of one token each.
+constexpr size_t kMostPieces = 16;
+constexpr size_t kMostIds = 1024;
+
 Result<TokenId> token_id_in(const JsonView& view) {
   const Result<int64_t> id = view.as_integer();
   if (!id) {
@@ -72,11 +76,19 @@ Result<std::vector<TemplatePart>> read_template(const JsonView& view) {
   if (!pieces) {
     return fail(pieces.error());
   }
+  if (pieces->size() > kMostPieces) {
+    return single->refuse(fmt::format("has {} pieces, more than {}", pieces->size(), kMostPieces));
+  }
   std::vector<TemplatePart> parts;
+  size_t ids = 0;
   for (const JsonView& piece : *pieces) {
     Result<TemplatePart> part = template_part(view, piece);
     if (!part) {
       return fail(std::move(part.error()));
+    }
+    ids += part->ids.size();
+    if (ids > kMostIds) {
+      return single->refuse(fmt::format("adds more than {} tokens to every text", kMostIds));
     }
     parts.push_back(std::move(*part));
   }

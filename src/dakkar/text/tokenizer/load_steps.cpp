@@ -329,6 +329,26 @@ constexpr Reader<DecoderStep> kDecoders[] = {
     {"Strip", read_strip_decoder},
 };
 
+/// Refuses decoders that blow texts up: each byte of a token may become a `Replace`'s content, and
+/// the next `Replace` may do the same to every byte of that.
+Status check_growth(const JsonView& view, const Decoder& decoder) {
+  constexpr size_t kMostSteps = 64;
+  constexpr size_t kMostGrowth = 256;
+  if (decoder.steps.size() > kMostSteps) {
+    return view.refuse(fmt::format("has {} steps, more than {}", decoder.steps.size(), kMostSteps));
+  }
+  size_t growth = 1;
+  for (const DecoderStep& step : decoder.steps) {
+    const auto* replace = std::get_if<ReplaceDecode>(&step);
+    growth *= replace != nullptr ? std::min(replace->content.size(), kMostGrowth) + 1 : 1;
+    if (growth > kMostGrowth) {
+      return view.refuse(fmt::format(
+          "has Replace steps that may make a text more than {} times as long", kMostGrowth));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Normalizer> load_normalizer(const std::optional<JsonView>& view) {
@@ -359,6 +379,9 @@ Result<Decoder> load_decoder(const std::optional<JsonView>& view) {
   }
   if (const Status done = read_component(*view, "decoders", kDecoders, decoder.steps); !done) {
     return fail(done.error());
+  }
+  if (const Status bounded = check_growth(*view, decoder); !bounded) {
+    return fail(bounded.error());
   }
   return decoder;
 }
