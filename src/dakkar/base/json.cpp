@@ -4,41 +4,16 @@
 #include <cmath>
 #include <cstdlib>
 #include <string>
-#include <unordered_set>
 
 #include <fmt/core.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include "dakkar/base/open_keys.h"
+
 namespace dak {
 namespace {
-
-/// Length of the well-formed UTF-8 sequence at the start of `rest`, 0 when there is none.
-size_t utf8_sequence(std::string_view rest) {
-  const auto byte = [&](size_t i) {
-    return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0U;
-  };
-  const auto continues = [&](size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80U) {
-    return 1;
-  }
-  if (lead >= 0xC2U && lead <= 0xDFU) {
-    return continues(1) ? 2 : 0;
-  }
-  if (lead >= 0xE0U && lead <= 0xEFU) {
-    const unsigned low = lead == 0xE0U ? 0xA0U : 0x80U;
-    const unsigned high = lead == 0xEDU ? 0x9FU : 0xBFU;
-    return byte(1) >= low && byte(1) <= high && continues(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0U && lead <= 0xF4U) {
-    const unsigned low = lead == 0xF0U ? 0x90U : 0x80U;
-    const unsigned high = lead == 0xF4U ? 0x8FU : 0xBFU;
-    return byte(1) >= low && byte(1) <= high && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 /// All of `text` as a value of type T, or nothing when it is no such value.
 template <typename T>
@@ -95,7 +70,7 @@ class GuardedHandler final {
     if (!sound(key)) {
       return false;
     }
-    if (!keys_.back().insert(std::string(key)).second) {
+    if (!keys_.add(key)) {
       problem_ =
           fmt::format("the key {} occurs twice in one object", json_quote(key.substr(0, 80)));
       return false;
@@ -103,11 +78,11 @@ class GuardedHandler final {
     return document_.Key(text, size, copy);
   }
   bool StartObject() {
-    keys_.emplace_back();
+    keys_.open_object();
     return enter() && document_.StartObject();
   }
   bool EndObject(rapidjson::SizeType members) {
-    keys_.pop_back();
+    keys_.close_object();
     --depth_;
     return document_.EndObject(members);
   }
@@ -136,7 +111,7 @@ class GuardedHandler final {
   rapidjson::Document& document_;
   const int64_t max_depth_;
   int64_t depth_ = 0;
-  std::vector<std::unordered_set<std::string>> keys_;
+  OpenKeys keys_;
   std::string problem_;
 };
 
@@ -164,7 +139,12 @@ tl::unexpected<Error> wrong_kind(const JsonView& view, std::string_view wanted) 
 }
 
 std::string member_path(const std::string& parent, std::string_view key) {
-  return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
+  if (parent.empty()) {
+    return std::string(key);
+  }
+  std::string path;
+  path.reserve(parent.size() + 1 + key.size());
+  return path.append(parent).append(1, '.').append(key);
 }
 
 constexpr auto kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
@@ -179,17 +159,6 @@ rapidjson::ParseResult run_parser(rapidjson::MemoryStream& stream, GuardedHandle
 }
 
 }  // namespace
-
-bool is_valid_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = utf8_sequence(text);
-    if (length == 0) {
-      return false;
-    }
-    text.remove_prefix(length);
-  }
-  return true;
-}
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits) {
   if (!is_valid_utf8(text)) {
@@ -300,6 +269,19 @@ Result<std::vector<std::pair<std::string_view, JsonView>>> JsonView::as_object()
   return members;
 }
 
+Result<std::vector<std::pair<std::string_view, JsonView>>> JsonView::as_entries() const {
+  if (!value_->IsObject()) {
+    return wrong_kind(*this, "an object");
+  }
+  std::vector<std::pair<std::string_view, JsonView>> members;
+  members.reserve(value_->MemberCount());
+  for (const auto& member : value_->GetObject()) {
+    members.emplace_back(std::string_view(member.name.GetString(), member.name.GetStringLength()),
+                         JsonView(member.value, "", error_));
+  }
+  return members;
+}
+
 std::optional<JsonView> JsonView::find(std::string_view key) const {
   if (!value_->IsObject()) {
     return std::nullopt;
@@ -366,29 +348,6 @@ Result<std::string> required_string(const JsonView& object, std::string_view key
   return required(object, key).and_then([](const JsonView& view) {
     return view.as_string().map([](std::string_view text) { return std::string(text); });
   });
-}
-
-std::string json_quote(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const size_t length = utf8_sequence(text);
-    const auto byte = static_cast<unsigned char>(text.front());
-    if (length == 0) {
-      out += "\xEF\xBF\xBD";
-    } else if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += text.front();
-    } else if (byte == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20U || byte == 0x7FU) {
-      out += fmt::format("\\u{:04x}", byte);
-    } else {
-      out += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  out += '"';
-  return out;
 }
 
 }  // namespace dak

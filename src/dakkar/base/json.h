@@ -59,6 +59,9 @@ class JsonView final {
   /// Members of an object in file order; an error for anything else.
   [[nodiscard]] Result<std::vector<std::pair<std::string_view, JsonView>>> as_object() const;
 
+  /// As `as_object` for a table whose caller names the member in errors: paths begin anew in it.
+  [[nodiscard]] Result<std::vector<std::pair<std::string_view, JsonView>>> as_entries() const;
+
   /// The member `key`. Nothing when it is absent, null, or this is no object: absent and null mean
   /// the same in every format that this program reads. Linear in the number of members.
   [[nodiscard]] std::optional<JsonView> find(std::string_view key) const;

@@ -77,8 +77,8 @@ PackedWeight ParameterReader::linear(const std::string& module) {
     return {};
   }
   const QuantTensor part = cut(*whole, slice_of(*spec, *args_.config, shard_));
-  args_.weights->release(module);
   Result<PackedWeight> packed = args_.backend->pack(part.view(), args_.numerics);
+  args_.weights->release(module);
   if (!packed) {
     fail_with(Error{packed.error().code, fmt::format("{}: {}", module, packed.error().message)});
     return {};
@@ -130,8 +130,9 @@ TensorView ParameterReader::matrix(const std::string& module) {
     return {};
   }
   const QuantTensor part = cut(*whole, slice_of(*spec, *args_.config, shard_));
+  const TensorView device = upload(part.view().values);
   args_.weights->release(module);
-  return upload(part.view().values);
+  return device;
 }
 
 TensorView ParameterReader::zeros(int64_t count) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include <fmt/core.h>
@@ -11,7 +10,7 @@ namespace {
 
 constexpr size_t kNamesInMessage = 5;
 
-const StoredTensor* find_in(const StoredTensors& tensors, std::string_view name) {
+const StoredTensor* find_in(const StoredTensors& tensors, const std::string& name) {
   const auto place = tensors.find(name);
   return place == tensors.end() ? nullptr : &place->second;
 }
@@ -55,11 +54,23 @@ tl::unexpected<Error> wrong_dtype(const std::string& name, const StoredTensor& s
                           stored.file_name, name, name_of(stored.dtype)));
 }
 
+/// Scales that a module may have, of its inputs and of a KV cache.
+std::vector<std::string> optional_scales(const TensorSpec& spec, QuantFormat format) {
+  const std::string module = spec.module();
+  std::vector<std::string> names;
+  if (format == QuantFormat::kFp8 || format == QuantFormat::kNvfp4) {
+    names.push_back(module + ".input_scale");
+  }
+  if (spec.rule == ShardRule::kKvRows) {
+    names.push_back(module + (module.ends_with("k_proj") ? ".k_scale" : ".v_scale"));
+  }
+  return names;
+}
+
 Status check_scales(const StoredTensors& tensors, const TensorSpec& spec, QuantFormat format) {
   const std::string module = spec.module();
   const std::string scale = module + ".weight_scale";
-  for (const std::string_view suffix : {".input_scale", ".k_scale", ".v_scale"}) {
-    const std::string name = module + std::string(suffix);
+  for (const std::string& name : optional_scales(spec, format)) {
     if (find_in(tensors, name) == nullptr) {
       continue;
     }
@@ -109,30 +120,34 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-/// Which names of the model's own table and its scales may occur.
-void add_scale_names(const TensorSpec& spec, QuantFormat format, std::set<std::string>& known) {
+void mark_known(const std::string& name, StoredTensors& tensors) {
+  if (const auto place = tensors.find(name); place != tensors.end()) {
+    place->second.known = true;
+  }
+}
+
+/// Marks the scales that a module of this format may have.
+void mark_scales(const TensorSpec& spec, QuantFormat format, StoredTensors& tensors) {
   const std::string module = spec.module();
   if (format == QuantFormat::kFp8 || format == QuantFormat::kNvfp4) {
-    known.insert(module + ".weight_scale");
-    known.insert(module + ".input_scale");
+    mark_known(module + ".weight_scale", tensors);
   }
   if (format == QuantFormat::kNvfp4) {
-    known.insert(module + ".weight_scale_2");
+    mark_known(module + ".weight_scale_2", tensors);
   }
-  if (spec.rule == ShardRule::kKvRows) {
-    known.insert(module + (module.ends_with("k_proj") ? ".k_scale" : ".v_scale"));
+  for (const std::string& name : optional_scales(spec, format)) {
+    mark_known(name, tensors);
   }
 }
 
 /// Moves what is known to be of no use from `tensors` to the list; anything else is an error.
 Result<std::vector<std::string>> drop_unknown(StoredTensors& tensors,
-                                              const std::set<std::string>& known,
                                               const CheckedTensors& checked) {
   std::vector<std::string> ignored;
   std::vector<std::string> unknown;
   for (auto place = tensors.begin(); place != tensors.end();) {
     const std::string& name = place->first;
-    if (known.contains(name)) {
+    if (place->second.known) {
       ++place;
       continue;
     }
@@ -140,7 +155,9 @@ Result<std::vector<std::string>> drop_unknown(StoredTensors& tensors,
     (spare_head || is_ignorable(name) ? ignored : unknown).push_back(name);
     place = tensors.erase(place);
   }
+  std::sort(ignored.begin(), ignored.end());
   if (!unknown.empty()) {
+    std::sort(unknown.begin(), unknown.end());
     return fail(ErrorCode::kUnsupportedModel,
                 fmt::format("the checkpoint has {} tensors that the model does not know: {}",
                             unknown.size(), listed(unknown)));
@@ -233,8 +250,9 @@ Result<QuantFormat> format_of(const StoredTensors& tensors, const TensorSpec& sp
 
 Result<CheckedTensors> check_tensors(StoredTensors& tensors, const Expectation& expected) {
   CheckedTensors checked;
-  const auto first_mtp = tensors.lower_bound("mtp.");
-  const bool mtp_stored = first_mtp != tensors.end() && first_mtp->first.starts_with("mtp.");
+  const bool mtp_stored = std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
+    return entry.first.starts_with("mtp.");
+  });
   checked.has_mtp = expected.config.mtp_depths > 0 && mtp_stored;
   ModelConfig present = expected.config;
   present.mtp_depths = checked.has_mtp ? present.mtp_depths : 0;
@@ -242,9 +260,8 @@ Result<CheckedTensors> check_tensors(StoredTensors& tensors, const Expectation& 
   if (const auto whole = check_missing(tensors, table); !whole) {
     return fail(whole.error());
   }
-  std::set<std::string> known;
   for (const TensorSpec& spec : table) {
-    known.insert(spec.name);
+    mark_known(spec.name, tensors);
     if (spec.role == TensorRole::kVector) {
       if (const auto sound = check_vector(tensors, spec); !sound) {
         return fail(sound.error());
@@ -256,9 +273,9 @@ Result<CheckedTensors> check_tensors(StoredTensors& tensors, const Expectation& 
       return fail(format.error());
     }
     checked.formats.emplace(spec.module(), *format);
-    add_scale_names(spec, *format, known);
+    mark_scales(spec, *format, tensors);
   }
-  auto ignored = drop_unknown(tensors, known, checked);
+  auto ignored = drop_unknown(tensors, checked);
   if (!ignored) {
     return fail(ignored.error());
   }

@@ -219,8 +219,10 @@ DummyMaker::DummyMaker(uint64_t seed) : seed_(seed) {
 }
 
 Buffer DummyMaker::make(std::string_view name, const StoredTensor& tensor,
-                        const DummyRecipe& recipe) const {
-  Buffer buffer(tensor.bytes());
+                        const DummyRecipe& recipe, Buffer buffer) const {
+  if (buffer.size() != tensor.bytes()) {
+    buffer = Buffer(tensor.bytes());
+  }
   Random random(seed_, name);
   const int64_t count = tensor.elements();
   std::byte* data = buffer.data();

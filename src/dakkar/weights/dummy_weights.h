@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 
@@ -33,7 +32,7 @@ inline constexpr double kBlockScaleMean = 80.0;
 /// The tensors of a model that has no files, and how each is made.
 struct DummyPlan {
   StoredTensors tensors;
-  std::map<std::string, DummyRecipe, std::less<>> recipes;
+  ByName<DummyRecipe> recipes;
 };
 
 /// Lays out every tensor of `config` in the formats that `quant` announces, with the scales that
@@ -45,9 +44,9 @@ class DummyMaker final {
  public:
   explicit DummyMaker(uint64_t seed);
 
-  /// Makes one tensor, at about 1 GB/s a core.
+  /// Makes one tensor, at about 1 GB/s a core, in `buffer` if that is of its size.
   [[nodiscard]] Buffer make(std::string_view name, const StoredTensor& tensor,
-                            const DummyRecipe& recipe) const;
+                            const DummyRecipe& recipe, Buffer buffer = Buffer()) const;
 
  private:
   static constexpr size_t kTableSize = 4096;

@@ -1,5 +1,6 @@
 #include "dakkar/weights/mapped_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -95,7 +96,18 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::will_need(std::span<const std::byte> part) const {
-  advise(part, MADV_WILLNEED);
+  constexpr int64_t kAhead = int64_t{32} << 20;
+  const int64_t begin = part.data() - bytes_.data();
+  const int64_t end = begin + static_cast<int64_t>(part.size());
+  if (begin >= ahead_begin_ && end + kAhead / 2 <= ahead_end_) {
+    return;
+  }
+  // Ranks that load side by side may both get here: a hint given twice does no harm.
+  const int64_t until = std::min(end + kAhead, static_cast<int64_t>(bytes_.size()));
+  ahead_begin_ = begin;
+  ahead_end_ = until == static_cast<int64_t>(bytes_.size()) ? until + kAhead : until;
+  advise(bytes_.subspan(static_cast<size_t>(begin), static_cast<size_t>(until - begin)),
+         MADV_WILLNEED);
 }
 
 void MappedFile::release(std::span<const std::byte> part) const {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 
@@ -19,7 +21,8 @@ class MappedFile final {
 
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
 
-  /// Tells the kernel that `part` is read soon, in order.
+  /// Tells the kernel that `part` is read now, in order, and what follows it in the file next:
+  /// reading from disk goes on while the caller works.
   void will_need(std::span<const std::byte> part) const;
   /// Tells the kernel that `part` is no longer needed in memory; its contents stay readable.
   void release(std::span<const std::byte> part) const;
@@ -27,6 +30,8 @@ class MappedFile final {
  private:
   explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::span<const std::byte> bytes_;
+  mutable std::atomic<int64_t> ahead_begin_ = 0;  ///< what the kernel was last told to read
+  mutable std::atomic<int64_t> ahead_end_ = 0;
 };
 
 }  // namespace dak

@@ -215,7 +215,7 @@ Result<QuantConfig> QuantConfig::load(const std::filesystem::path& folder) {
   return inner->value_or(QuantConfig());
 }
 
-QuantAlgo QuantConfig::algo_of(std::string_view module) const {
+std::optional<QuantAlgo> QuantConfig::named_algo_of(std::string_view module) const {
   if (never_quantized(module)) {
     return QuantAlgo::kNone;
   }
@@ -235,22 +235,23 @@ QuantAlgo QuantConfig::algo_of(std::string_view module) const {
       return QuantAlgo::kNone;
     }
   }
-  return mixed ? QuantAlgo::kNone : whole;
+  return mixed && !modules.empty() ? std::optional(QuantAlgo::kNone) : std::nullopt;
+}
+
+QuantAlgo QuantConfig::algo_of(std::string_view module) const {
+  return named_algo_of(module).value_or(mixed ? QuantAlgo::kNone : whole);
 }
 
 Status QuantConfig::check_module(std::string_view module, QuantFormat stored) const {
-  const QuantAlgo announced = algo_of(module);
-  if (stored_as(announced, stored)) {
-    return {};
-  }
-  const bool silent = modules.empty() && (mixed || whole == QuantAlgo::kNone) && excludes.empty();
+  const std::optional<QuantAlgo> announced = named_algo_of(module);
   const bool unquantized = stored_as(QuantAlgo::kNone, stored);
-  if (silent || (unquantized && !modules.contains(std::string(module)))) {
+  if (!announced || stored_as(*announced, stored) ||
+      (unquantized && !modules.contains(std::string(module)))) {
     return {};
   }
   return fail(ErrorCode::kCorruptFile,
               fmt::format("{} is stored as {}, but the quantization config says {}", module,
-                          dak::name_of(stored), name_of(announced)));
+                          dak::name_of(stored), name_of(*announced)));
 }
 
 }  // namespace dak

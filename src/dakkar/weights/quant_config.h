@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,9 +44,14 @@ struct QuantConfig {
 
   /// Compares what is announced with what is stored; an error names the module and both.
   ///
-  /// Harmless and accepted: a file without any announcement to compare with, and an unquantized
-  /// tensor that only the whole-model algorithm covers.
+  /// The tensor decides (decision 7): only an entry or an exclusion that names the module can be
+  /// contradicted, or a list of entries that lacks it. What the algorithm of the whole model would
+  /// make of it does not matter: exporters leave some layers in FP8 under a global NVFP4.
   [[nodiscard]] Status check_module(std::string_view module, QuantFormat stored) const;
+
+ private:
+  /// What an entry or an exclusion says about the module; nothing when none does.
+  [[nodiscard]] std::optional<QuantAlgo> named_algo_of(std::string_view module) const;
 };
 
 }  // namespace dak

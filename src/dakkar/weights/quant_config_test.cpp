@@ -95,6 +95,15 @@ TEST(QuantConfigTest, HarmlessMismatchesPass) {
   EXPECT_TRUE(parsed(R"({"quant_algo":"MIXED_PRECISION"})").check_module("a", QuantFormat::kFp8));
 }
 
+TEST(QuantConfigTest, AWholeModelAlgorithmForbidsNoOtherFormat) {
+  const QuantConfig nvfp4 = parsed(R"({"quant_algo":"NVFP4","exclude_modules":["lm_head"]})");
+  const std::string module = "backbone.layers.0.mixer.in_proj";
+  EXPECT_TRUE(nvfp4.check_module(module, QuantFormat::kFp8).has_value());
+  EXPECT_TRUE(nvfp4.check_module(module, QuantFormat::kNvfp4).has_value());
+  EXPECT_FALSE(nvfp4.check_module("lm_head", QuantFormat::kFp8).has_value()) << "it is excluded";
+  EXPECT_EQ(nvfp4.algo_of(module), QuantAlgo::kNvfp4);
+}
+
 TEST(QuantConfigTest, TheSeparateFileIsPreferred) {
   TemporaryFolder folder;
   const auto loaded = [&] { return QuantConfig::load(folder.path()).value(); };

@@ -197,30 +197,37 @@ Status check_plain_name(const std::string& name) {
   return {};
 }
 
-Result<std::map<std::string, std::string>> read_index(const std::filesystem::path& path) {
+/// The index: which file holds which tensor.
+struct ShardIndex {
+  JsonDocument document;  ///< what the names lie in
+  std::vector<std::pair<std::string_view, std::string_view>> shard_of;
+};
+
+Result<ShardIndex> read_index(const std::filesystem::path& path) {
   const auto text = read_text_file(path);
   if (!text) {
     return fail(text.error());
   }
-  const auto document = JsonDocument::parse(*text, {.error = ErrorCode::kCorruptFile});
+  auto document = JsonDocument::parse(*text, {.error = ErrorCode::kCorruptFile});
   if (!document) {
     return fail_in(path.string(), document.error());
   }
   const auto members = required(document->root(), "weight_map").and_then([](const JsonView& view) {
-    return view.as_object();
+    return view.as_entries();
   });
   if (!members) {
     return fail_in(path.string(), members.error());
   }
-  std::map<std::string, std::string> shard_of;
+  ShardIndex index = {.document = std::move(*document), .shard_of = {}};
   for (const auto& [name, value] : *members) {
     const auto shard = value.as_string();
     if (!shard) {
-      return fail_in(path.string(), shard.error());
+      return fail_in(fmt::format("{}: weight_map.{}", path.string(), name.substr(0, 200)),
+                     shard.error());
     }
-    shard_of.emplace(name, *shard);
+    index.shard_of.emplace_back(name, *shard);
   }
-  return shard_of;
+  return index;
 }
 
 /// The only *.safetensors file of a folder that has neither usual name.
@@ -255,7 +262,7 @@ Result<std::vector<TensorEntry>> parse_header(std::span<const std::byte> file) {
   if (!document) {
     return fail_in("the header", document.error());
   }
-  const auto members = document->root().as_object();
+  const auto members = document->root().as_entries();
   if (!members) {
     return fail_in("the header", members.error());
   }
@@ -291,13 +298,15 @@ Result<SafetensorsSet> SafetensorsSet::open(const std::filesystem::path& folder)
     const auto added = set.add_file(folder, *name);
     return added ? Result<SafetensorsSet>(std::move(set)) : fail(added.error());
   }
-  const auto shard_of = read_index(folder / kIndexName);
-  if (!shard_of) {
-    return fail(shard_of.error());
+  const auto index = read_index(folder / kIndexName);
+  if (!index) {
+    return fail(index.error());
   }
-  std::set<std::string> shards;
-  for (const auto& [tensor, shard] : *shard_of) {
-    shards.insert(shard);
+  std::set<std::string, std::less<>> shards;
+  for (const auto& [tensor, shard] : index->shard_of) {
+    if (!shards.contains(shard)) {
+      shards.emplace(shard);
+    }
   }
   for (const std::string& shard : shards) {
     const auto added =
@@ -306,7 +315,7 @@ Result<SafetensorsSet> SafetensorsSet::open(const std::filesystem::path& folder)
       return fail(added.error());
     }
   }
-  if (const auto sound = set.check_index(*shard_of); !sound) {
+  if (const auto sound = set.check_index(index->shard_of); !sound) {
     return fail(sound.error());
   }
   return set;
@@ -328,8 +337,10 @@ Status SafetensorsSet::add_file(const std::filesystem::path& folder, const std::
   return {};
 }
 
-Status SafetensorsSet::check_index(const std::map<std::string, std::string>& shard_of) {
+Status SafetensorsSet::check_index(
+    const std::vector<std::pair<std::string_view, std::string_view>>& shard_of) {
   std::unordered_map<std::string_view, const Tensor*> found;
+  found.reserve(tensors_.size());
   for (const Tensor& tensor : tensors_) {
     const auto [place, fresh] = found.emplace(tensor.entry.name, &tensor);
     if (!fresh) {

@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dakkar/base/error.h"
@@ -65,7 +65,8 @@ class SafetensorsSet final {
   };
   SafetensorsSet() = default;
   Status add_file(const std::filesystem::path& folder, const std::string& name);
-  Status check_index(const std::map<std::string, std::string>& shard_of);
+  /// `shard_of`: tensor names and the files that the index says they are in.
+  Status check_index(const std::vector<std::pair<std::string_view, std::string_view>>& shard_of);
 
   std::vector<File> files_;
   std::vector<Tensor> tensors_;

@@ -70,7 +70,8 @@ struct Slice {
 /// rank's own. `vocab`, `hidden` and expert counts stay whole.
 [[nodiscard]] ModelConfig local_config(const ModelConfig& config, const Shard& shard);
 
-/// Copies a slice out of `whole`, in its storage format: nothing is dequantized.
+/// Copies a slice out of `whole`, in its storage format: nothing is dequantized. A slice that is
+/// everything is not copied: the result looks at what `whole` looks at.
 ///
 /// In NVFP4 the columns must begin and end at multiples of 16 (checked: the rules see to it).
 [[nodiscard]] QuantTensor cut(const QuantView& whole, const Slice& slice);

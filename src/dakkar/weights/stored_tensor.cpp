@@ -77,6 +77,7 @@ std::string canonical_name(std::string_view name) {
 
 Result<StoredTensors> index_tensors(const SafetensorsSet& files, const ModelConfig& config) {
   StoredTensors tensors;
+  tensors.reserve(files.tensors().size());
   for (const SafetensorsSet::Tensor& tensor : files.tensors()) {
     const std::string name = canonical_name(tensor.entry.name);
     StoredTensor stored = {.dtype = tensor.entry.dtype,

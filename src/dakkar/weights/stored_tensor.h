@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "dakkar/base/error.h"
@@ -13,6 +13,7 @@
 #include "dakkar/weights/quant_config.h"
 #include "dakkar/weights/safetensors.h"
 #include "dakkar/weights/tensor_table.h"
+#include "dakkar/weights/weight_set.h"
 
 namespace dak {
 
@@ -23,13 +24,18 @@ struct StoredTensor {
   const std::byte* data = nullptr;   ///< null until a made-up tensor is made
   const MappedFile* file = nullptr;  ///< null for made-up tensors
   std::string_view file_name = "";   ///< for messages
+  bool known = false;                ///< the model or one of its scales has this name
 
   [[nodiscard]] int64_t elements() const;
   [[nodiscard]] int64_t bytes() const { return elements() * size_of(dtype); }
 };
 
-/// Tensors by the names of `tensor_table`, scales beside them. Ordered, so that errors are stable.
-using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;
+/// Values by tensor or module name; there are hundreds of thousands.
+template <typename T>
+using ByName = std::unordered_map<std::string, T>;
+
+/// Tensors by the names of `tensor_table`, scales beside them.
+using StoredTensors = ByName<StoredTensor>;
 
 /// The family's own name of a tensor that another tool renamed.
 [[nodiscard]] std::string canonical_name(std::string_view name);
@@ -45,15 +51,9 @@ using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;
 
 /// What a check of a checkpoint found, besides that it is whole.
 struct CheckedTensors {
-  std::map<std::string, QuantFormat, std::less<>> formats{};  ///< by module
+  ByName<QuantFormat> formats{};  ///< by module
   bool has_mtp = false;
   std::vector<std::string> ignored{};
-};
-
-/// What a checkpoint is compared with.
-struct Expectation {
-  const ModelConfig& config;
-  const QuantConfig& quant;
 };
 
 /// Compares tensors with the model's table: names, shapes, formats. Tensors that inference does not

@@ -1,6 +1,7 @@
 #include "dakkar/weights/weight_set.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <mutex>
@@ -22,7 +23,7 @@ struct Entry {
   DummyRecipe recipe;  ///< of made-up tensors
   std::mutex mutex;    ///< guards all below and `stored.data`
   Buffer made;
-  int64_t releases = 0;
+  int64_t uses = 0;  ///< callers that look at it
   bool counted = false;
   bool sound = false;  ///< its values have been found finite
 };
@@ -64,26 +65,29 @@ std::string kv_scale_name(std::string_view module) {
 class WeightSet::Contents final {
  public:
   Contents(StoredTensors tensors, LoadProgress progress) : progress_(std::move(progress)) {
-    for (auto& [name, stored] : tensors) {
-      total_bytes_ += stored.bytes();
-      entries_[name].stored = std::move(stored);
+    entries_.reserve(tensors.size());
+    while (!tensors.empty()) {
+      auto node = tensors.extract(tensors.begin());
+      total_bytes_ += node.mapped().bytes();
+      entries_[std::move(node.key())].stored = std::move(node.mapped());
     }
   }
 
-  Entry* find(std::string_view name) {
+  Entry* find(const std::string& name) {
     const auto place = entries_.find(name);
     return place == entries_.end() ? nullptr : &place->second;
   }
 
-  /// Makes the tensor's data readable and counts it, once.
-  void prepare(std::string_view name, Entry& entry) {
+  /// Makes the tensor's data readable until `release`, and counts it as read, once.
+  void prepare(const std::string& name, Entry& entry) {
     {
       std::lock_guard lock(entry.mutex);
       StoredTensor& stored = entry.stored;
+      ++entry.uses;
       if (stored.data == nullptr && maker) {
-        entry.made = maker->make(name, stored, entry.recipe);
+        entry.made = maker->make(name, stored, entry.recipe, take_spare(stored.bytes()));
         stored.data = entry.made.data();
-      } else if (!entry.counted && stored.file != nullptr) {
+      } else if (stored.file != nullptr && entry.uses == 1) {
         stored.file->will_need(bytes_of(stored));
       }
       if (std::exchange(entry.counted, true)) {
@@ -98,19 +102,29 @@ class WeightSet::Contents final {
 
   void release(Entry& entry) {
     std::lock_guard lock(entry.mutex);
-    if (++entry.releases < readers) {
+    if (entry.uses > 0 && --entry.uses > 0) {
       return;
     }
-    entry.releases = 0;
     if (entry.stored.file != nullptr) {
       entry.stored.file->release(bytes_of(entry.stored));
-    } else {
+    } else if (maker) {
+      keep_spare(std::move(entry.made));
       entry.made = Buffer();
       entry.stored.data = nullptr;
     }
   }
 
-  Result<float> scalar(std::string_view name) {
+  /// Lets the kernel take back all pages that reading has mapped.
+  void release_files() {
+    for (auto& [name, entry] : entries_) {
+      if (entry.stored.file != nullptr) {
+        std::lock_guard lock(entry.mutex);
+        entry.stored.file->release(bytes_of(entry.stored));
+      }
+    }
+  }
+
+  Result<float> scalar(const std::string& name) {
     Entry* entry = find(name);
     check(entry != nullptr, "a scalar is read that was not found at opening");
     prepare(name, *entry);
@@ -123,7 +137,7 @@ class WeightSet::Contents final {
     return value;
   }
 
-  Result<std::optional<float>> scalar_if_present(std::string_view name) {
+  Result<std::optional<float>> scalar_if_present(const std::string& name) {
     if (find(name) == nullptr) {
       return std::nullopt;
     }
@@ -150,10 +164,31 @@ class WeightSet::Contents final {
   std::optional<SafetensorsSet> files;
   std::optional<DummyMaker> maker;
   CheckedTensors checked;
-  std::atomic<int64_t> readers = 1;
 
  private:
-  std::map<std::string, Entry, std::less<>> entries_;
+  /// Memory that a made-up tensor has left, for the next of its size: fresh pages cost more than
+  /// filling them.
+  Buffer take_spare(int64_t bytes) {
+    std::lock_guard lock(spares_mutex_);
+    for (Buffer& spare : spares_) {
+      if (spare.size() == bytes) {
+        return std::exchange(spare, Buffer());
+      }
+    }
+    return {};
+  }
+  void keep_spare(Buffer buffer) {
+    std::lock_guard lock(spares_mutex_);
+    if (buffer.size() <= kMostSpareBytes) {
+      spares_[next_spare_++ % spares_.size()] = std::move(buffer);
+    }
+  }
+
+  static constexpr int64_t kMostSpareBytes = int64_t{64} << 20;
+  std::mutex spares_mutex_;
+  std::array<Buffer, 4> spares_;
+  size_t next_spare_ = 0;
+  ByName<Entry> entries_;
   LoadProgress progress_;
   int64_t total_bytes_ = 0;
   std::atomic<int64_t> done_bytes_ = 0;
@@ -166,19 +201,24 @@ WeightSet::~WeightSet() = default;
 
 Result<WeightSet> WeightSet::open(const std::filesystem::path& folder, const ModelConfig& config,
                                   LoadProgress progress) {
-  auto quant = QuantConfig::load(folder);
+  const auto quant = QuantConfig::load(folder);
   if (!quant) {
     return fail(quant.error());
   }
+  return open(folder, {.config = config, .quant = *quant}, std::move(progress));
+}
+
+Result<WeightSet> WeightSet::open(const std::filesystem::path& folder, const Expectation& expected,
+                                  LoadProgress progress) {
   auto files = SafetensorsSet::open(folder);
   if (!files) {
     return fail(files.error());
   }
-  auto tensors = index_tensors(*files, config);
+  auto tensors = index_tensors(*files, expected.config);
   if (!tensors) {
     return fail_in(folder.string(), tensors.error());
   }
-  auto checked = check_tensors(*tensors, {.config = config, .quant = *quant});
+  auto checked = check_tensors(*tensors, expected);
   if (!checked) {
     return fail_in(folder.string(), checked.error());
   }
@@ -210,7 +250,7 @@ WeightSet WeightSet::dummy(const ModelConfig& config, const QuantConfig& quant, 
 }
 
 Result<QuantView> WeightSet::find_linear(std::string_view module) const {
-  const auto known = contents_->checked.formats.find(module);
+  const auto known = contents_->checked.formats.find(std::string(module));
   if (known == contents_->checked.formats.end()) {
     return fail(ErrorCode::kNotFound, fmt::format("the model has no linear {}", module));
   }
@@ -246,12 +286,17 @@ Result<QuantView> WeightSet::find_linear(std::string_view module) const {
   return view;
 }
 
+std::optional<QuantFormat> WeightSet::stored_format(std::string_view module) const {
+  const auto known = contents_->checked.formats.find(std::string(module));
+  return known == contents_->checked.formats.end() ? std::nullopt : std::optional(known->second);
+}
+
 Result<std::vector<float>> WeightSet::vector(std::string_view name) const {
-  Entry* entry = contents_->find(name);
+  Entry* entry = contents_->find(std::string(name));
   if (entry == nullptr) {
     return fail(ErrorCode::kNotFound, fmt::format("the model has no tensor {}", name));
   }
-  contents_->prepare(name, *entry);
+  contents_->prepare(std::string(name), *entry);
   const StoredTensor& stored = entry->stored;
   std::vector<float> values(static_cast<size_t>(stored.elements()));
   if (stored.dtype == DType::kF32) {
@@ -284,16 +329,15 @@ Result<float> WeightSet::kv_scale(std::string_view module) const {
 }
 
 bool WeightSet::contains(std::string_view name) const {
-  return contents_->find(name) != nullptr;
+  return contents_->find(std::string(name)) != nullptr;
 }
 
 bool WeightSet::has_mtp() const {
   return contents_->checked.has_mtp;
 }
 
-void WeightSet::set_readers(int64_t count) {
-  check(count >= 1, "weights need at least one reader");
-  contents_->readers = count;
+void WeightSet::release_files() const {
+  contents_->release_files();
 }
 
 void WeightSet::release(std::string_view module_or_name) const {

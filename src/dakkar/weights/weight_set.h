@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,12 @@ namespace dak {
 
 /// Told, from whatever thread reads, how many weight bytes of how many have been handed out.
 using LoadProgress = std::function<void(int64_t bytes_done, int64_t bytes_total)>;
+
+/// What the files of a checkpoint are compared with.
+struct Expectation {
+  const ModelConfig& config;
+  const QuantConfig& quant;
+};
 
 /// The weights of a model by name: mapped from files, or made up.
 ///
@@ -36,10 +43,14 @@ class WeightSet final {
   static Result<WeightSet> open(const std::filesystem::path& folder, const ModelConfig& config,
                                 LoadProgress progress = {});
 
+  /// The same, with the quantization config that the caller has read already.
+  static Result<WeightSet> open(const std::filesystem::path& folder, const Expectation& expected,
+                                LoadProgress progress = {});
+
   /// Makes up every weight of `config` in the formats that `quant` announces (BF16 without).
   ///
   /// Values depend on `seed` and on the tensor's name only; they are scaled so that activations
-  /// stay of order one. A tensor is made when it is first asked for and kept until `release`.
+  /// stay of order one. A tensor is made when it is asked for and kept until all have released it.
   static WeightSet dummy(const ModelConfig& config, const QuantConfig& quant, uint64_t seed,
                          LoadProgress progress = {});
 
@@ -51,6 +62,10 @@ class WeightSet final {
   /// while the set lives and the module is not released. `kNotFound` when the model has no such
   /// module.
   [[nodiscard]] Result<QuantView> find_linear(std::string_view module) const;
+
+  /// How a linear is stored, without a look at its data; nothing when the files lack it (an MTP
+  /// head).
+  [[nodiscard]] std::optional<QuantFormat> stored_format(std::string_view module) const;
 
   /// Values of a small tensor as f32, whatever its dtype, row-major: norms, A_log, D, dt_bias,
   /// convolutions, the router's bias: "backbone.layers.0.mixer.conv1d.weight".
@@ -65,11 +80,11 @@ class WeightSet final {
   /// Whether the MTP head's tensors are there; files re-saved by other tools may lack them.
   [[nodiscard]] bool has_mtp() const;
 
-  /// How many callers read every tensor, one by default: `release` acts when all have called it.
-  void set_readers(int64_t count);
-  /// Frees the memory of a module or vector that has been copied elsewhere; views of it become
-  /// invalid. It can be asked for again.
+  /// Ends one caller's use of a module or vector that it has copied elsewhere; its views become
+  /// invalid. When nobody uses it any more its memory is freed; it can be asked for again.
   void release(std::string_view module_or_name) const;
+  /// After loading: leaves no page of the files in this process. Views stay readable.
+  void release_files() const;
 
   /// Bytes of all tensors in their storage formats.
   [[nodiscard]] int64_t total_bytes() const;
