@@ -83,6 +83,8 @@ void FakeEngine::stand_still(double seconds_since_progress) {
   const std::lock_guard lock(mutex_);
   standing_ = true;
   stats_.seconds_since_progress = seconds_since_progress;
+  stats_.stalled = true;
+  stats_.waits_for = "step 7 of 2048 tokens";
 }
 
 int64_t FakeEngine::cancelled() const {

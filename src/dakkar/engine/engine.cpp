@@ -14,6 +14,7 @@
 #include "dakkar/engine/engine_loop.h"
 #include "dakkar/engine/memory_plan.h"
 #include "dakkar/engine/token_bytes.h"
+#include "dakkar/engine/watchdog.h"
 #include "dakkar/model/model.h"
 #include "dakkar/weights/model_config.h"
 
@@ -34,7 +35,8 @@ class RunningEngine final : public Engine {
       : limits_(limits),
         streams_([this](uint64_t handle) { cancel(handle); }),
         loop_(std::move(parts), streams_),
-        thread_([this] { loop_.run(); }) {}
+        thread_([this] { loop_.run(); }),
+        watchdog_(limits.stall_seconds, [this] { return loop_.progress(); }) {}
 
   ~RunningEngine() override {
     loop_.inbox().close();
@@ -60,7 +62,8 @@ class RunningEngine final : public Engine {
   bool draining_ = false;
   StreamTable streams_;
   EngineLoop loop_;
-  std::thread thread_;  ///< last: it uses the others
+  std::thread thread_;  ///< it uses the others
+  Watchdog watchdog_;   ///< last: it looks at the loop
 };
 
 Status RunningEngine::check_open() const {
@@ -123,7 +126,11 @@ EngineStats RunningEngine::stats() const {
   EngineStats stats = loop_.stats();
   stats.refused = refused_.load();
   stats.seconds_since_progress = loop_.heartbeat().seconds_since_beat();
-  stats.alive = !loop_.heartbeat().dead() && stats.seconds_since_progress < limits_.stall_seconds;
+  stats.alive = !loop_.heartbeat().dead();
+  stats.stalled = stats.alive && stats.seconds_since_progress >= limits_.stall_seconds;
+  if (stats.stalled) {
+    stats.waits_for = loop_.progress().waits_for;
+  }
   return stats;
 }
 
@@ -148,7 +155,8 @@ Result<EngineConfig> complete_limits(const EngineParts& parts) {
 MemoryQuestion memory_question(const EngineParts& parts, const EngineConfig& limits,
                                const Executor& executor) {
   return {
-      .limit_bytes = parts.backend->memory_limit_bytes(limits.grid.ranks()),
+      .limit_bytes = parts.backend->memory_limit_bytes(limits.grid.ranks()) -
+                     limits.reserved_bytes / limits.grid.ranks(),
       .weight_bytes = executor.rank_weight_bytes(),
       .spec = executor.cache_spec(),
       .max_model_len = limits.max_model_len,

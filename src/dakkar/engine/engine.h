@@ -30,8 +30,9 @@ struct EngineConfig {
   int64_t max_num_seqs = 0;     ///< sequences in a step of all groups together; 0: 256, or fewer
   int64_t max_step_tokens = 0;  ///< token budget of a dp group's step; 0: 2,048
   int64_t max_queued = 1024;    ///< inbox; more are refused with kResourceExhausted
+  int64_t reserved_bytes = 0;   ///< of the memory limit, for others in this process
   int64_t cache_bytes = 0;      ///< arena per rank; 0: memory limit less weights less 10%
-  double stall_seconds = 10.0;  ///< a step or loop standing longer means the engine is dead
+  double stall_seconds = 10.0;  ///< a step or loop standing longer counts as a stall
   SchedulingPolicy policy = SchedulingPolicy::kFifo;
   Numerics numerics = Numerics::kShipped;
   StateStorage state = StateStorage::kAuto;
@@ -59,7 +60,10 @@ struct EngineStats {
   int64_t finished_abort = 0;
   int64_t finished_error = 0;
   double seconds_since_progress = 0.0;  ///< since the loop last turned over, or the step began
-  bool alive = true;                    ///< false once a rank or the loop died or stalled
+  bool alive = true;                    ///< false for good once a rank or the loop has ended
+  bool stalled = false;                 ///< a step or the loop stands longer than stall_seconds
+  std::string waits_for;                ///< during a stall, for people: step and ranks behind
+  int64_t weight_bytes = 0;             ///< packed, of all ranks together
 };
 
 /// Serves requests over one loaded model: continuous batching on the engine thread, one thread per

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "dakkar/base/log.h"
 
 namespace dak {
@@ -14,7 +16,8 @@ EngineLoop::EngineLoop(Parts parts, StreamTable& streams)
       executor_(std::move(parts.executor)),
       scheduler_(parts.scheduler),
       // Bounded by its senders: submits by max_queued, cancels by the streams there are.
-      inbox_(std::numeric_limits<size_t>::max()) {
+      inbox_(std::numeric_limits<size_t>::max()),
+      weight_bytes_(executor_->weight_bytes()) {
   refresh_stats();
 }
 
@@ -73,6 +76,7 @@ void EngineLoop::obey(EngineCommand command) {
 Status EngineLoop::turn() {
   const std::optional<StepPlan> plan = scheduler_.plan();
   if (plan.has_value()) {
+    note_launch(*plan);
     executor_->launch(*plan);
     ++steps_;
   }
@@ -136,8 +140,43 @@ void EngineLoop::refresh_stats() {
   stats.generated_tokens = counts.generated_tokens;
   stats.preemptions = counts.preemptions;
   stats.admitted = counts.admitted;
+  stats.weight_bytes = weight_bytes_;
   std::lock_guard lock(stats_mutex_);
   stats_ = stats;
+}
+
+void EngineLoop::note_launch(const StepPlan& plan) {
+  int64_t tokens = 0;
+  int64_t sequences = 0;
+  for (const GroupPlan& group : plan.groups) {
+    tokens += std::ssize(group.ids);
+    sequences += std::ssize(group.sequences);
+  }
+  std::lock_guard lock(stats_mutex_);
+  last_step_ = {
+      .number = static_cast<int64_t>(plan.step), .tokens = tokens, .sequences = sequences};
+}
+
+Progress EngineLoop::progress() const {
+  Progress now{.seconds_since = heartbeat_.seconds_since_beat(), .waits_for = {}};
+  LaunchedStep last;
+  {
+    std::lock_guard lock(stats_mutex_);
+    last = last_step_;
+  }
+  const std::vector<int64_t> done = executor_->steps_done();
+  std::string behind;
+  for (size_t rank = 0; rank < done.size(); ++rank) {
+    if (done[rank] < last.number) {
+      behind += fmt::format("{}rank {} has done {}", behind.empty() ? "" : ", ", rank, done[rank]);
+    }
+  }
+  now.waits_for =
+      behind.empty() ? fmt::format("all ranks have done step {}, the engine thread has not gone on",
+                                   last.number)
+                     : fmt::format("step {} of {} tokens and {} sequences was launched, {}",
+                                   last.number, last.tokens, last.sequences, behind);
+  return now;
 }
 
 EngineStats EngineLoop::stats() const {

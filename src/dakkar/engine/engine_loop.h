@@ -14,6 +14,7 @@
 #include "dakkar/engine/grid_scheduler.h"
 #include "dakkar/engine/heartbeat.h"
 #include "dakkar/engine/stream_table.h"
+#include "dakkar/engine/watchdog.h"
 
 namespace dak {
 
@@ -52,17 +53,26 @@ class EngineLoop final {
   [[nodiscard]] Status accepts(const GenerationRequest& request) const {
     return scheduler_.accepts(request);
   }
+  /// How long nothing has moved, and what the loop waits for.
+  [[nodiscard]] Progress progress() const;
   /// A copy of the figures of the last turn.
   [[nodiscard]] EngineStats stats() const;
   [[nodiscard]] const CacheSpec& cache_spec() const { return scheduler_.cache_spec(); }
 
  private:
+  struct LaunchedStep {
+    int64_t number = 0;
+    int64_t tokens = 0;
+    int64_t sequences = 0;
+  };
+
   [[nodiscard]] bool take_commands();
   void obey(EngineCommand command);
   [[nodiscard]] Status turn();
   void publish(std::vector<Outcome> outcomes);
   void count_finish(FinishReason reason);
   void refresh_stats();
+  void note_launch(const StepPlan& plan);
   void end(FinishReason reason, const std::string& message);
 
   StreamTable& streams_;
@@ -71,10 +81,12 @@ class EngineLoop final {
   Mailbox<EngineCommand> inbox_;
   std::atomic<int64_t> arriving_{0};
   Heartbeat heartbeat_;
+  const int64_t weight_bytes_;
   int64_t steps_ = 0;
   EngineStats finished_;  ///< only its finish counts are used
   mutable std::mutex stats_mutex_;
   EngineStats stats_;
+  LaunchedStep last_step_;  ///< guarded too
 };
 
 }  // namespace dak

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "dakkar/device/backend.h"
@@ -144,13 +145,16 @@ TEST_F(EngineTest, RequestsThatCanNeverFitAreRefused) {
 
 TEST_F(EngineTest, AStepThatStandsStillShowsWithoutTheEnginesHelp) {
   start({.stall_seconds = 0.05});
-  EXPECT_TRUE(engine_->stats().alive) << "an idle engine is alive";
+  EXPECT_FALSE(engine_->stats().stalled) << "an idle engine has not stalled";
   gate_ = 1;
   const auto stream = submit(greedy({1}, 5));
-  EXPECT_TRUE(eventually([&] { return !engine_->stats().alive; }));
+  EXPECT_TRUE(eventually([&] { return engine_->stats().stalled; }));
+  const EngineStats standing = engine_->stats();
+  EXPECT_TRUE(standing.alive) << "a slow step is no dead engine";
+  EXPECT_THAT(standing.waits_for, testing::HasSubstr("rank 0 has done"));
   gate_ = 0;
   EXPECT_EQ(collect(*stream).tokens.size(), 5U);
-  EXPECT_TRUE(eventually([&] { return engine_->stats().alive; }));
+  EXPECT_TRUE(eventually([&] { return !engine_->stats().stalled; }));
 }
 
 TEST_F(EngineTest, ADeadRankEndsEveryStreamWithAnError) {

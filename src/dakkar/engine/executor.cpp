@@ -48,6 +48,14 @@ const CacheSpec& Executor::cache_spec() const {
   return ranks_.front()->model().cache_spec();
 }
 
+int64_t Executor::weight_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& rank : ranks_) {
+    bytes += rank->model().weight_bytes();
+  }
+  return bytes;
+}
+
 int64_t Executor::rank_weight_bytes() const {
   int64_t bytes = 0;
   for (const auto& rank : ranks_) {
@@ -58,6 +66,15 @@ int64_t Executor::rank_weight_bytes() const {
 
 int64_t Executor::workspace_bytes(const StepLimits& limits) const {
   return ranks_.front()->model().workspace_bytes(limits);
+}
+
+std::vector<int64_t> Executor::steps_done() const {
+  std::vector<int64_t> done;
+  done.reserve(ranks_.size());
+  for (const auto& rank : ranks_) {
+    done.push_back(rank->steps_done());
+  }
+  return done;
 }
 
 Status Executor::prepare(const RankMemory& memory) {

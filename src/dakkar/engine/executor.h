@@ -35,6 +35,8 @@ class Executor final {
   ~Executor();
 
   [[nodiscard]] const CacheSpec& cache_spec() const;
+  /// Packed weight bytes of all ranks together.
+  [[nodiscard]] int64_t weight_bytes() const;
   /// Packed weight bytes of the rank that holds most.
   [[nodiscard]] int64_t rank_weight_bytes() const;
   /// Scratch bytes that one rank needs for steps within `limits`.
@@ -42,6 +44,9 @@ class Executor final {
 
   /// Takes the memory of all ranks, once, before the first step. Errors: `kResourceExhausted`.
   [[nodiscard]] Status prepare(const RankMemory& memory);
+
+  /// Steps that each rank has done; from any thread.
+  [[nodiscard]] std::vector<int64_t> steps_done() const;
 
   /// Starts a step; at most `kDepth` may be under way.
   void launch(const StepPlan& plan);

@@ -24,10 +24,6 @@ std::string gib(int64_t bytes) {
 // A step cuts at most one prompt, and the two under way may each have ended another.
 constexpr int64_t kMostCarries = 3;
 
-int64_t carries_for(const CacheSpec& spec, int64_t sequences) {
-  return spec.has_carry() ? std::min(sequences, kMostCarries) : 0;
-}
-
 int64_t cache_needed(const MemoryQuestion& question, int64_t tokens, int64_t sequences) {
   return CachePool::bytes_for(question.spec,
                               sequences * CachePool::pages_for(question.spec, tokens), sequences,
@@ -99,6 +95,10 @@ tl::unexpected<Error> too_small(const MemoryQuestion& question, const MemoryPlan
 }
 
 }  // namespace
+
+int64_t carries_for(const CacheSpec& spec, int64_t sequences) {
+  return spec.has_carry() ? std::min(sequences, kMostCarries) : 0;
+}
 
 Result<MemoryPlan> plan_memory(const MemoryQuestion& question) {
   if (question.max_num_seqs > 0) {

@@ -33,6 +33,9 @@ struct MemoryPlan {
   PlanLimits limits;         ///< its `arena_bytes` are the cache
 };
 
+/// Carries that a pool for so many sequences has (`CacheSpec::has_carry`).
+[[nodiscard]] int64_t carries_for(const CacheSpec& spec, int64_t sequences);
+
 /// Divides memory among weights, scratch and cache. The cache gets what is left, but no more than
 /// max_num_seqs sequences of max_model_len can use.
 ///

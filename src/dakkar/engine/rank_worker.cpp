@@ -191,6 +191,7 @@ RankWorker::Reply RankWorker::step(const std::vector<std::byte>& bytes) {
   }
   StepResult result = arrays_->download(*stream_);
   result.step = plan->step;
+  steps_done_.fetch_add(1, std::memory_order_relaxed);
   return std::optional<StepResult>(std::move(result));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,6 +64,8 @@ class RankWorker final {
   /// Waits for the oldest answer not yet taken.
   [[nodiscard]] Reply wait();
 
+  /// Steps it has done; from any thread.
+  [[nodiscard]] int64_t steps_done() const { return steps_done_.load(std::memory_order_relaxed); }
   /// The loaded model; after the first answer.
   [[nodiscard]] const Model& model() const { return *model_; }
 
@@ -101,7 +104,8 @@ class RankWorker final {
   Workspace workspace_;
   std::optional<StepArrays> arrays_;
   std::vector<DecodeCapture> captures_;  ///< smallest first
-  std::thread thread_;                   ///< last: it uses the others
+  std::atomic<int64_t> steps_done_ = 0;
+  std::thread thread_;  ///< last: it uses the others
 };
 
 }  // namespace dak

@@ -30,8 +30,9 @@ std::string_view bearer_of(std::string_view authorization) {
 }
 
 bool is_probe(const HttpRequest& request) {
-  return request.path == "/health" || request.path == "/ping" || request.path == "/livez" ||
-         request.path == "/readyz" || request.method == "HEAD" || request.method == "OPTIONS";
+  return request.path == "/health" || request.path == "/healthz" || request.path == "/ping" ||
+         request.path == "/livez" || request.path == "/readyz" || request.method == "HEAD" ||
+         request.method == "OPTIONS";
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"/livez", "GET"},
     {"/readyz", "GET"},
     {"/health", "GET"},
+    {"/healthz", "GET"},
     {"/ping", "GET, POST"},
     {"/version", "GET"},
     {"/metrics", "GET"},

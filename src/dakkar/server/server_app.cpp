@@ -87,12 +87,14 @@ std::optional<Error> ServerApp::unavailable() const {
   const Readiness now = state_.readiness();
   switch (now.phase) {
     case Readiness::Phase::kReady:
+    case Readiness::Phase::kStalled:
       return std::nullopt;
     case Readiness::Phase::kLoading:
       return loading_error();
     case Readiness::Phase::kDraining:
       return Error{
           .code = ErrorCode::kUnavailable, .message = "the server is shutting down", .param = {}};
+    case Readiness::Phase::kFaulty:
     case Readiness::Phase::kDead:
       return Error{.code = ErrorCode::kUnavailable, .message = now.detail, .param = {}};
   }
@@ -171,32 +173,7 @@ std::vector<HttpField> ServerApp::extra_fields(const HttpRequest& request) const
 }
 
 HttpReply ServerApp::answer_probe(const HttpRequest& request) const {
-  if (request.path == "/livez" || request.path == "/api/hello") {
-    return json_reply(200, R"({"status":"alive"})");
-  }
-  const Readiness now = state_.readiness();
-  const bool plain = request.path == "/health" || request.path == "/ping";
-  if (now.phase == Readiness::Phase::kReady) {
-    return json_reply(200, plain ? "" : R"({"status":"ready"})");
-  }
-  JsonText json;
-  json.open_object().key("status").string(phase_name(now.phase));
-  if (!now.detail.empty()) {
-    json.key("detail").string(now.detail);
-  }
-  if (now.phase == Readiness::Phase::kLoading) {
-    json.key("phase").string(now.detail);
-    json.key("bytes_done").integer(now.bytes_done);
-    json.key("bytes_total").integer(now.bytes_total);
-    json.key("eta_seconds");
-    if (now.seconds_left >= 0.0) {
-      json.number(std::round(now.seconds_left * 10.0) / 10.0);
-    } else {
-      json.null();
-    }
-  }
-  json.close_object();
-  return json_reply(503, json.take());
+  return probe_reply(request.path, state_.readiness());
 }
 
 HttpReply ServerApp::answer_models(const HttpRequest& request) const {
@@ -220,7 +197,9 @@ HttpReply ServerApp::answer_models(const HttpRequest& request) const {
 
 HttpReply ServerApp::answer_metrics() {
   if (const Served* served = state_.served()) {
-    metrics_.scrape(served->engine->stats(), served->before);
+    const EngineStats stats = served->engine->stats();
+    metrics_.scrape(stats, served->before);
+    metrics_.note_health(stats, state_.readiness().check);
   }
   return {.status = 200,
           .content_type = "text/plain; version=0.0.4; charset=utf-8",

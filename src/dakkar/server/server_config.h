@@ -33,7 +33,7 @@ struct ServerConfig {
   double idle_seconds = 75.0;        ///< a kept connection without a request
   double write_seconds = 300.0;      ///< a client that takes nothing for that long is dropped
   double keep_alive_seconds = 10.0;  ///< silence of a stream before a comment is sent
-  double stall_seconds = 10.0;       ///< an engine standing still for that long is dead
+  double stall_seconds = 10.0;       ///< an engine standing still for that long stalls
 };
 
 }  // namespace dak

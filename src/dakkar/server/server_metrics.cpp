@@ -91,6 +91,27 @@ void ServerMetrics::scrape(const EngineStats& stats, const EngineStats& before) 
   slots("free", stats.slots_total - stats.slots_used);
 }
 
+void ServerMetrics::note_health(const EngineStats& stats, const SelfCheck& check) {
+  const auto gauge = [&](std::string name, std::string help, double value) {
+    registry_.gauge({.name = std::move(name), .help = std::move(help), .labels = {}}).set(value);
+  };
+  gauge("dakkar:engine_alive", "0 once a rank or the engine's loop has ended",
+        stats.alive ? 1.0 : 0.0);
+  gauge("dakkar:engine_stalled", "1 while a step or the loop stands longer than --stall-seconds",
+        stats.stalled ? 1.0 : 0.0);
+  gauge("dakkar:engine_seconds_since_progress", "Since the engine last moved; 0 at rest",
+        stats.seconds_since_progress);
+  using Outcome = SelfCheck::Outcome;
+  for (const Outcome outcome :
+       {Outcome::kPending, Outcome::kPassed, Outcome::kFailed, Outcome::kSkipped}) {
+    registry_
+        .gauge({.name = "dakkar:self_check",
+                .help = "1 for what came of comparing the device with the reference kernels",
+                .labels = {{"outcome", std::string(outcome_name(outcome))}}})
+        .set(outcome == check.outcome ? 1.0 : 0.0);
+  }
+}
+
 std::string ServerMetrics::status_line(const EngineStats& stats) {
   const std::lock_guard lock(mutex_);
   const SteadyTime now = steady_now();

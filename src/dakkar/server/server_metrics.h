@@ -8,6 +8,7 @@
 #include "dakkar/base/clock.h"
 #include "dakkar/base/metrics.h"
 #include "dakkar/engine/engine.h"
+#include "dakkar/server/health.h"
 
 namespace dak {
 
@@ -34,6 +35,9 @@ class ServerMetrics final {
   /// Brings gauges and counters up to date with the engine; counters leave out what it had done
   /// `before`.
   void scrape(const EngineStats& stats, const EngineStats& before);
+
+  /// Brings the gauges of stalls and of the self-check up to date.
+  void note_health(const EngineStats& stats, const SelfCheck& check);
 
   /// A line for people about the time since the last call; empty when nothing happened.
   [[nodiscard]] std::string status_line(const EngineStats& stats);

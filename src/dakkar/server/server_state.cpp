@@ -19,23 +19,19 @@ void ServerState::set_ready(const Served& served) {
   ready_ = true;
 }
 
+void ServerState::set_self_check(const SelfCheck& check) {
+  const std::lock_guard lock(mutex_);
+  check_ = check;
+}
+
 Readiness ServerState::readiness() const {
   Readiness now;
+  const std::lock_guard lock(mutex_);
+  now.check = check_;
   if (ready_) {
-    const EngineStats stats = served_.engine->stats();
-    if (!stats.alive) {
-      now.phase = Readiness::Phase::kDead;
-      now.detail = "the engine has died";
-    } else if (stats.seconds_since_progress > stall_seconds_) {
-      now.phase = Readiness::Phase::kDead;
-      now.detail =
-          fmt::format("the engine has stood still for {:.0f} s", stats.seconds_since_progress);
-    } else {
-      now.phase = draining_ ? Readiness::Phase::kDraining : Readiness::Phase::kReady;
-    }
+    look_at_engine(now);
     return now;
   }
-  const std::lock_guard lock(mutex_);
   now.detail = phase_;
   now.bytes_done = bytes_done_;
   now.bytes_total = bytes_total_;
@@ -47,18 +43,23 @@ Readiness ServerState::readiness() const {
   return now;
 }
 
-std::string_view phase_name(Readiness::Phase phase) {
-  switch (phase) {
-    case Readiness::Phase::kLoading:
-      return "loading";
-    case Readiness::Phase::kReady:
-      return "ready";
-    case Readiness::Phase::kDraining:
-      return "draining";
-    case Readiness::Phase::kDead:
-      return "engine_dead";
+void ServerState::look_at_engine(Readiness& now) const {
+  const EngineStats stats = served_.engine->stats();
+  if (!stats.alive) {
+    now.phase = Readiness::Phase::kDead;
+    now.detail = "the engine has died";
+  } else if (now.check.outcome == SelfCheck::Outcome::kFailed) {
+    now.phase = Readiness::Phase::kFaulty;
+    now.detail = "the self-check failed: " + now.check.detail;
+  } else if (draining_) {
+    now.phase = Readiness::Phase::kDraining;
+  } else if (stats.stalled || stats.seconds_since_progress > stall_seconds_) {
+    now.phase = Readiness::Phase::kStalled;
+    now.detail = fmt::format("the engine has stood still for {:.0f} s: {}",
+                             stats.seconds_since_progress, stats.waits_for);
+  } else {
+    now.phase = Readiness::Phase::kReady;
   }
-  return "engine_dead";
 }
 
 }  // namespace dak

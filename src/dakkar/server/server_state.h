@@ -9,6 +9,7 @@
 #include "dakkar/api/served_model.h"
 #include "dakkar/base/clock.h"
 #include "dakkar/engine/engine.h"
+#include "dakkar/server/health.h"
 
 namespace dak {
 
@@ -20,16 +21,7 @@ struct Served {
   EngineStats before;  ///< what the engine had done before the first request; metrics leave it out
 };
 
-/// Whether and why the server can answer requests.
-struct Readiness {
-  enum class Phase { kLoading, kReady, kDraining, kDead } phase = Phase::kLoading;
-  std::string detail;  ///< for people: what is being loaded, why it is dead
-  int64_t bytes_done = 0;
-  int64_t bytes_total = 0;
-  double seconds_left = -1.0;  ///< estimate while loading; negative when unknown
-};
-
-/// What the server knows about itself: loading, ready, draining or dead. Thread-safe.
+/// What the server knows about itself: its phase and its self-check. Thread-safe.
 class ServerState final {
  public:
   explicit ServerState(double stall_seconds) : stall_seconds_(stall_seconds) {}
@@ -38,15 +30,19 @@ class ServerState final {
   void set_loading(std::string_view phase, int64_t bytes_done, int64_t bytes_total);
   /// From now on requests are answered with `served`, which lives until the server is gone.
   void set_ready(const Served& served);
+  /// Notes what came of the self-check; a failed one ends readiness.
+  void set_self_check(const SelfCheck& check);
   /// From now on new requests are refused; what runs may finish.
   void begin_drain() { draining_ = true; }
 
   /// The loaded model; null while loading. Also there while draining or dead.
   [[nodiscard]] const Served* served() const { return ready_ ? &served_ : nullptr; }
-  /// Looks at the engine as well: one that died or stands still counts as dead at once.
+  /// Looks at the engine as well: one that died or stands still shows at once.
   [[nodiscard]] Readiness readiness() const;
 
  private:
+  void look_at_engine(Readiness& now) const;
+
   const double stall_seconds_;
   std::atomic<bool> ready_ = false;  ///< `served_` is set
   std::atomic<bool> draining_ = false;
@@ -56,9 +52,7 @@ class ServerState final {
   int64_t bytes_done_ = 0;
   int64_t bytes_total_ = 0;
   SteadyTime phase_start_ = steady_now();
+  SelfCheck check_;
 };
-
-/// "loading", "ready", "draining", "engine_dead".
-[[nodiscard]] std::string_view phase_name(Readiness::Phase phase);
 
 }  // namespace dak

@@ -67,9 +67,46 @@ TEST(HttpServerTest, AnEngineThatStandsStillTurnsHealthWithinASecond) {
   server.engine().stand_still(11.0);
   const SteadyTime begin = steady_now();
   EXPECT_EQ(server.get("/health").status, 503);
-  EXPECT_EQ(server.get("/readyz").status, 503);
+  const HttpAnswer ready = server.get("/readyz");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_THAT(ready.body, HasSubstr("\"status\":\"stalled\""));
+  EXPECT_THAT(ready.body, HasSubstr("step 7 of 2048 tokens"));
   EXPECT_LT(seconds_between(begin, steady_now()), 1.0);
   EXPECT_EQ(server.get("/livez").status, 200);
+}
+
+TEST(HttpServerTest, AStallIsADegradedServerNotADeadOne) {
+  TestServer server;
+  server.engine().stand_still(11.0);
+  const HttpAnswer degraded = server.get("/healthz");
+  EXPECT_EQ(degraded.status, 200);
+  EXPECT_THAT(degraded.body, HasSubstr("\"status\":\"degraded\""));
+  EXPECT_EQ(server.metric("dakkar:engine_stalled"), 1.0);
+  EXPECT_EQ(server.metric("dakkar:engine_alive"), 1.0);
+  server.engine().die();
+  EXPECT_EQ(server.get("/healthz").status, 503);
+  EXPECT_THAT(server.get("/readyz").body, HasSubstr("engine_dead"));
+  EXPECT_EQ(server.post("/v1/chat/completions", kHi).status, 503);
+}
+
+TEST(HttpServerTest, AFailedSelfCheckEndsReadinessWithItsReason) {
+  TestServer server;
+  EXPECT_THAT(server.get("/readyz").body, HasSubstr(R"("self_check":{"outcome":"pending"})"));
+  server.state().set_self_check({.outcome = SelfCheck::Outcome::kPassed,
+                                 .detail = "",
+                                 .logits_error = 0.003,
+                                 .state_error = 0.001,
+                                 .seconds = 0.2});
+  const HttpAnswer passed = server.get("/readyz");
+  EXPECT_EQ(passed.status, 200);
+  EXPECT_THAT(passed.body, HasSubstr(R"("outcome":"passed","logits_error":0.003)"));
+  EXPECT_EQ(server.metric("dakkar:self_check", "passed"), 1.0);
+  server.state().set_self_check(
+      {.outcome = SelfCheck::Outcome::kFailed, .detail = "logits of NaN"});
+  const HttpAnswer failed = server.get("/readyz");
+  EXPECT_EQ(failed.status, 503);
+  EXPECT_THAT(failed.body, HasSubstr("the self-check failed: logits of NaN"));
+  EXPECT_EQ(server.metric("dakkar:self_check", "failed"), 1.0);
   EXPECT_EQ(server.post("/v1/chat/completions", kHi).status, 503);
 }
 
