@@ -13,7 +13,11 @@ TIMED := tools/timed.sh
 # A newcomer's compiler may warn of something new; in CI a warning is an error.
 CONFIGURE := cmake --log-level=WARNING -DDAKKAR_WERROR=$(if $(CI),ON,OFF) --preset
 
-.PHONY: help packages build serve test test-build lint tidy format soak clean
+# Where `make install` puts things: below DESTDIR when a package is built.
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: help packages build serve install test test-build lint tidy format soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +33,9 @@ build: ## Build the product, without tests: build/release/dakkar
 serve: build ## Build, then serve MODEL (a committed checkpoint) on HOST:PORT
 	@echo "serving $(MODEL) on http://$(HOST):$(PORT), Ctrl-C stops"
 	@exec $(DAKKAR) serve $(MODEL) --host $(HOST) --port $(PORT)
+
+install: build ## Install the program and its pages below PREFIX (/usr/local)
+	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
 test: test-build ## Build with tests, then run every test that needs no PyPI package
 	@$(TIMED) test ctest --test-dir build/release -L fast -j $(JOBS) --output-on-failure

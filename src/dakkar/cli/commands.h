@@ -19,6 +19,8 @@ using BackendOpener = std::function<Result<std::unique_ptr<Backend>>(const Model
                                        const BackendOpener& open_backend);
 [[nodiscard]] Result<int> run_inspect(const InspectOptions& options,
                                       const BackendOpener& open_backend);
+[[nodiscard]] Result<int> run_check_command(const CheckOptions& options,
+                                            const BackendOpener& open_backend);
 [[nodiscard]] Result<int> run_tokenize(const TokenizeOptions& options);
 [[nodiscard]] Result<int> run_logits_command(const LogitsOptions& options,
                                              const BackendOpener& open_backend);

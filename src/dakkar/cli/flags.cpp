@@ -1,67 +1,18 @@
 #include "dakkar/cli/flags.h"
 
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
 #include <CLI/CLI.hpp>
 
 #include "dakkar/cli/bench_help.h"
+#include "dakkar/cli/help_texts.h"
+#include "dakkar/cli/serve_arguments.h"
 #include "dakkar/server/version.h"
 
 namespace dak {
 namespace {
-
-constexpr auto kTopHelp =
-    "Dakkar serves NVIDIA's Nemotron-H family of language models behind an OpenAI-compatible API.\n"
-    "\n"
-    "Examples:\n"
-    "  dakkar serve ~/models/Nemotron-Nano-v2          a folder in Hugging Face layout ...\n"
-    "  dakkar serve nvidia/NVIDIA-Nemotron-Nano-9B-v2  ... or an id in the local Hugging Face "
-    "cache\n"
-    "  dakkar chat MODEL                               talk to it here, without a server\n"
-    "  dakkar inspect MODEL                            what is in it, what memory it takes\n";
-
-constexpr auto kServeHelp =
-    "Serve a model over HTTP: /v1/chat/completions, /v1/completions, /v1/models, /tokenize, "
-    "/health,\n"
-    "/metrics and more. The socket opens at once; /readyz turns 200 when the model answers.";
-constexpr auto kServeExamples =
-    "Examples:\n"
-    "  dakkar serve MODEL\n"
-    "  dakkar serve MODEL --host 0.0.0.0 --port 9000 --api-key SECRET\n"
-    "  dakkar serve MODEL --served-model-name nemotron my-alias --max-model-len 32768\n"
-    "  dakkar serve DIR --load-format dummy      only config.json is needed; answers are noise\n";
-
-constexpr auto kChatHelp =
-    "Talk to a model in this terminal. /help lists the commands there; Ctrl-C stops an answer.";
-constexpr auto kChatExamples =
-    "Example:\n"
-    "  dakkar chat MODEL --system \"Answer in one sentence.\" --temperature 0\n";
-
-constexpr auto kGenerateHelp = "Print the continuation of one prompt, without a chat template.";
-constexpr auto kGenerateExamples =
-    "Example:\n"
-    "  dakkar generate MODEL --prompt \"Once upon a time\" --max-tokens 64 --temperature 0\n";
-
-constexpr auto kInspectHelp =
-    "Show a checkpoint's layers, parameters, formats, bytes, and the memory one request takes. "
-    "Reads\n"
-    "headers only.";
-constexpr auto kInspectExamples =
-    "Example:\n"
-    "  dakkar inspect MODEL --tensors | less\n";
-
-constexpr auto kTokenizeHelp = "Turn text or messages into token ids and back.";
-constexpr auto kTokenizeExamples =
-    "Examples:\n"
-    "  dakkar tokenize MODEL \"Hello world\"\n"
-    "  dakkar tokenize MODEL --decode \"22557 3304\"\n"
-    "  dakkar tokenize MODEL --messages chat.json    a list of messages, or a request body\n"
-    "  dakkar tokenize MODEL --jsonl in.jsonl        {\"text\": ..., \"add_special_tokens\": ...} "
-    "a line\n";
-
-constexpr auto kLogitsHelp =
-    "Write the logits of given token ids as a float32 .npy file of shape [T, V].";
-constexpr auto kLogitsExamples =
-    "Example:\n"
-    "  dakkar logits MODEL --ids ids.txt --out logits.npy --kernels reference --numerics f32\n";
 
 void add_device(CLI::App& app, ModelOptions& options) {
   app.add_option("--device", options.device,
@@ -160,7 +111,7 @@ void add_serve_http(CLI::App& app, ServerConfig& server) {
   app.add_option("--metrics-prefix", server.metrics_prefix, "What metric names begin with")
       ->capture_default_str();
   app.add_option("--stall-seconds", server.stall_seconds,
-                 "An engine that stands still for so long is reported as dead by /health")
+                 "An engine that stands still for so long is reported as stalled by /readyz")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_flag_callback(
@@ -173,6 +124,9 @@ void add_serve(CLI::App& top, ServeOptions& options) {
   app.footer(std::string("\n") + kServeExamples);
   add_model(app, options.model);
   add_serve_http(app, options.server);
+  app.add_option("--config", options.config_file,
+                 "YAML map of flag names to values, 'model' for the model; typed flags win")
+      ->type_name("FILE");
   app.add_option("--served-model-name", options.served_names,
                  "Names that requests may use; the first is shown (default: the folder's name)")
       ->type_name("NAME");
@@ -220,6 +174,14 @@ void add_inspect(CLI::App& top, InspectOptions& options) {
   CLI::App& app = *top.add_subcommand("inspect", kInspectHelp);
   app.footer(std::string("\n") + kInspectExamples);
   add_model(app, options.model);
+  app.add_option("--memory-gib", options.memory_gib,
+                 "Memory of one rank to plan for (default: this machine's, shared by the ranks)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("GIB");
+  app.add_option("--max-model-len", options.model.max_model_len,
+                 "Most tokens of a request to plan for (default: what it was trained for)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("TOKENS");
   app.add_flag("--tensors", options.tensors, "List every tensor");
 }
 
@@ -310,6 +272,18 @@ void add_bench(CLI::App& top, BenchOpsOptions& ops, BenchOfflineOptions& offline
   add_bench_offline(app, offline);
 }
 
+void add_check(CLI::App& top, CheckOptions& options) {
+  CLI::App& app = *top.add_subcommand("check", kCheckHelp);
+  app.footer(std::string("\n") + kCheckExamples);
+  add_model(app, options.model);
+  CLI::Option* record =
+      app.add_option("--record", options.record_file, "Write logits and states to a file")
+          ->type_name("FILE");
+  app.add_option("--against", options.against_file, "Compare with a file of --record")
+      ->type_name("FILE")
+      ->excludes(record);
+}
+
 /// Where each subcommand's values go.
 struct AllOptions {
   ServeOptions serve;
@@ -318,6 +292,7 @@ struct AllOptions {
   InspectOptions inspect;
   TokenizeOptions tokenize;
   LogitsOptions logits;
+  CheckOptions check;
   BenchOpsOptions bench_ops;
   BenchOfflineOptions bench_offline;
 };
@@ -341,6 +316,9 @@ CommandOptions chosen(const CLI::App& top, AllOptions& all) {
   if (top.got_subcommand("logits")) {
     return std::move(all.logits);
   }
+  if (top.got_subcommand("check")) {
+    return std::move(all.check);
+  }
   if (top.got_subcommand("bench")) {
     if (top.get_subcommand("bench")->got_subcommand("offline")) {
       return std::move(all.bench_offline);
@@ -348,6 +326,26 @@ CommandOptions chosen(const CLI::App& top, AllOptions& all) {
     return std::move(all.bench_ops);
   }
   return VersionOptions{};
+}
+
+/// Translates what follows "serve" and tells what became of it.
+Status rewrite_serve(const CLI::App& serve, std::vector<std::string>& args) {
+  std::vector<KnownFlag> known;
+  for (const CLI::Option* option : serve.get_options()) {
+    const bool flag = option->get_type_size_max() == 0;
+    known.push_back({.takes = flag ? KnownFlag::Takes::kNothing : KnownFlag::Takes::kValue,
+                     .names = option->get_lnames()});
+  }
+  Result<ServeArguments> out = serve_arguments({args.begin() + 1, args.end()}, known);
+  if (!out) {
+    return fail(out.error());
+  }
+  for (const std::string& note : out->notes) {
+    std::cerr << "dakkar: " << note << "\n";
+  }
+  args.resize(1);
+  args.insert(args.end(), out->args.begin(), out->args.end());
+  return {};
 }
 
 }  // namespace
@@ -365,9 +363,19 @@ std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
   add_inspect(top, all.inspect);
   add_tokenize(top, all.tokenize);
   add_logits(top, all.logits);
+  add_check(top, all.check);
   add_bench(top, all.bench_ops, all.bench_offline);
+  std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);
+  if (!args.empty() && args.front() == "serve") {
+    const Status rewritten = rewrite_serve(*top.get_subcommand("serve"), args);
+    if (!rewritten) {
+      std::cerr << "dakkar: " << rewritten.error().message << "\n";
+      return ExitNow{1};
+    }
+  }
+  std::reverse(args.begin(), args.end());  // as the library wants them
   try {
-    top.parse(argc, argv);
+    top.parse(std::move(args));
   } catch (const CLI::ParseError& error) {
     return ExitNow{top.exit(error)};
   }

@@ -13,9 +13,9 @@
 #include "dakkar/cli/commands.h"
 #include "dakkar/cli/local_model.h"
 #include "dakkar/cli/model_summary.h"
-#include "dakkar/device/sequence_table.h"
-#include "dakkar/model/layers/attention.h"
-#include "dakkar/model/layers/mamba2.h"
+#include "dakkar/cli/print_plan.h"
+#include "dakkar/model/rank_sizes.h"
+#include "dakkar/weights/shard.h"
 #include "dakkar/weights/tensor_table.h"
 
 namespace dak {
@@ -27,8 +27,6 @@ struct Tally {
   int64_t parameters = 0;
   int64_t bytes = 0;
 };
-
-constexpr int64_t kKvPageTokens = 128;
 
 /// What a tensor belongs to, by its name.
 std::string part_of(const TensorSpec& spec, const ModelConfig& config) {
@@ -64,47 +62,24 @@ struct StoredTensor {
   int64_t bytes = 0;
 };
 
-/// Where formats come from: the files, or what the config announces when there are none.
-struct FormatSource {
-  const WeightSet* weights = nullptr;  ///< null without files
-  const QuantConfig& quant;
-};
-
-StoredTensor announced(const TensorSpec& spec, const QuantConfig& quant) {
-  const int64_t count = spec.elements();
-  switch (quant.algo_of(spec.module())) {
-    case QuantAlgo::kNone:
-      return {.format = "bf16", .bytes = 2 * count};
-    case QuantAlgo::kFp8:
-      return {.format = "fp8", .bytes = count};
-    case QuantAlgo::kNvfp4:
-    case QuantAlgo::kNvfp4Weight:
-      return {.format = "nvfp4", .bytes = count / 2 + count / kNvfp4Block};
-  }
-  return {};
-}
-
-StoredTensor stored(const TensorSpec& spec, const FormatSource& source) {
+StoredTensor stored(const TensorSpec& spec, const FormatOf& format_of) {
   if (spec.role == TensorRole::kVector) {
     return {.format = "vectors", .bytes = 4 * spec.elements()};
   }
-  if (source.weights == nullptr) {
-    return announced(spec, source.quant);
-  }
-  const Result<QuantView> view = source.weights->find_linear(spec.module());
-  if (!view) {  // an MTP head that a re-saved file lacks
+  const std::optional<QuantFormat> format = format_of(spec);
+  if (!format) {  // an MTP head that a re-saved file lacks
     return {.format = "absent", .bytes = 0};
   }
-  return {.format = std::string(name_of(view->format)), .bytes = view->bytes()};
+  return {.format = std::string(name_of(*format)), .bytes = stored_bytes(*format, spec.elements())};
 }
 
 using TallyTable = std::map<std::pair<std::string, std::string>, Tally>;
 
 TallyTable tally(const std::vector<TensorSpec>& specs, const ModelConfig& config,
-                 const FormatSource& source) {
+                 const FormatOf& format_of) {
   TallyTable table;
   for (const TensorSpec& spec : specs) {
-    const StoredTensor tensor = stored(spec, source);
+    const StoredTensor tensor = stored(spec, format_of);
     Tally& row = table[{part_of(spec, config), tensor.format}];
     ++row.tensors;
     row.parameters += spec.elements();
@@ -142,42 +117,14 @@ void print_pattern(const ModelConfig& config) {
   }
 }
 
-void print_memory(const ModelFolder& folder, DType stored) {
-  const ModelConfig& config = folder.config;
-  const DType kv = folder.quant.fp8_kv_cache ? DType::kF8E4M3 : DType::kBF16;
-  int64_t page = 0;
-  for (const std::vector<LayerKind>& layers : {config.layers, config.mtp_layers}) {
-    page += std::count(layers.begin(), layers.end(), LayerKind::kAttention) *
-            attention_page_bytes(config, kv);
-  }
-  MambaDims dims = mamba_dims(config, DType::kBF16, 0);
-  dims.stored = stored;
-  const int64_t block = config.count(LayerKind::kMamba) > 0 ? mamba_state_layout(dims).bytes : 0;
-  const int64_t state = block * config.count(LayerKind::kMamba);
-  fmt::print("\n  memory of one request, besides the weights\n");
-  fmt::print("  {:<26} {:>12}   ({} Mamba layers of {}, {})\n", "state, whatever its length",
-             human_bytes(state), config.count(LayerKind::kMamba), human_bytes(block),
-             name_of(stored));
-  fmt::print("  {:<26} {:>12}   ({} KV)\n", "KV cache per 1,000 tokens",
-             human_bytes(page * 1000 / kKvPageTokens), kv == DType::kBF16 ? "bf16" : "fp8");
-  const std::set<int64_t> lengths = {std::min<int64_t>(8192, config.max_positions),
-                                     std::min<int64_t>(65536, config.max_positions),
-                                     config.max_positions};
-  for (const int64_t tokens : lengths) {
-    const int64_t pages = (tokens + kKvPageTokens - 1) / kKvPageTokens;
-    fmt::print("  {:<26} {:>12}\n", fmt::format("at {} tokens", tokens),
-               human_bytes(state + pages * page));
-  }
-}
-
-void print_tensors(const std::vector<TensorSpec>& specs, const FormatSource& source) {
+void print_tensors(const std::vector<TensorSpec>& specs, const FormatOf& format_of) {
   fmt::print("\n");
   for (const TensorSpec& spec : specs) {
     std::string shape;
     for (const int64_t size : spec.shape) {
       shape += fmt::format("{}{}", shape.empty() ? "" : " x ", size);
     }
-    const StoredTensor tensor = stored(spec, source);
+    const StoredTensor tensor = stored(spec, format_of);
     fmt::print("  {:<64} {:>20} {:>6} {:>10}\n", spec.name, shape, tensor.format,
                human_bytes(tensor.bytes));
   }
@@ -219,6 +166,12 @@ Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*op
   if (!folder) {
     return fail(folder.error());
   }
+  const RankGrid grid = options.model.grid();
+  for (const Status& fits : {check_grid(grid), check_shard(folder->config, shard_of(grid, 0))}) {
+    if (!fits) {
+      return fail(fits.error());
+    }
+  }
   std::optional<WeightSet> weights;
   if (options.model.load_format != "dummy" && has_weights(folder->path)) {
     Result<WeightSet> opened = open_weights(options.model, *folder, {});
@@ -227,7 +180,9 @@ Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*op
     }
     weights.emplace(std::move(*opened));
   }
-  const FormatSource source{.weights = weights ? &*weights : nullptr, .quant = folder->quant};
+  const FormatOf format_of = [&](const TensorSpec& spec) {
+    return weights ? weights->stored_format(spec.module()) : announced_format(spec, folder->quant);
+  };
   const std::vector<TensorSpec> specs = tensor_table(folder->config);
   fmt::print("\n  {}  ({})\n\n", folder->name, folder->path.string());
   fmt::print("  layers     {}\n", layers_line(folder->config));
@@ -236,10 +191,16 @@ Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*op
   if (!weights) {
     fmt::print("\n  no weights here: formats are what the config announces\n");
   }
-  print_table(tally(specs, folder->config, source));
-  print_memory(*folder, dtype_of(state_storage(options.model)));
+  print_table(tally(specs, folder->config, format_of));
+  print_plan({.config = folder->config,
+              .quant = folder->quant,
+              .format_of = format_of,
+              .grid = grid,
+              .state = dtype_of(state_storage(options.model)),
+              .memory_gib = options.memory_gib,
+              .max_model_len = options.model.max_model_len});
   if (options.tensors) {
-    print_tensors(specs, source);
+    print_tensors(specs, format_of);
   }
   fmt::print("\n");
   return 0;

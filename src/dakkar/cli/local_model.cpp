@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "dakkar/base/process_memory.h"
 #include "dakkar/server/version.h"
 #include "dakkar/weights/locate_model.h"
 
@@ -63,7 +64,8 @@ Result<WeightSet> open_weights(const ModelOptions& options, const ModelFolder& f
   if (options.load_format == "dummy") {
     return WeightSet::dummy(folder.config, folder.quant, 1, std::move(progress));
   }
-  return WeightSet::open(folder.path, folder.config, std::move(progress));
+  return WeightSet::open(folder.path, {.config = folder.config, .quant = folder.quant},
+                         std::move(progress));
 }
 
 EngineConfig engine_config(const ModelOptions& options) {
@@ -111,6 +113,8 @@ Result<std::unique_ptr<LocalModel>> LocalModel::start(Args args) {
     return fail(engine.error());
   }
   model->engine_ = std::move(*engine);
+  model->weights_->release_files();
+  model->load_peak_bytes_ = peak_resident_bytes();
   model->served_ = {.names = {model->folder_.name},
                     .root = model->folder_.root,
                     .fingerprint = fingerprint(model->folder_, *model->weights_),

@@ -51,6 +51,8 @@ class LocalModel final {
   [[nodiscard]] const WeightSet& weights() const { return *weights_; }
   [[nodiscard]] const CheckpointText& text() const { return text_; }
   [[nodiscard]] Engine& engine() { return *engine_; }
+  /// Most memory of this process while it loaded.
+  [[nodiscard]] int64_t load_peak_bytes() const { return load_peak_bytes_; }
   /// As clients see it.
   [[nodiscard]] const ServedModel& served() const { return served_; }
   [[nodiscard]] ServedModel& served() { return served_; }
@@ -64,6 +66,7 @@ class LocalModel final {
   std::optional<WeightSet> weights_;
   CheckpointText text_;
   ServedModel served_;
+  int64_t load_peak_bytes_ = 0;
   std::unique_ptr<Engine> engine_;
 };
 

@@ -36,6 +36,9 @@ struct Runner {
   Result<int> operator()(const BenchOfflineOptions& options) const {
     return run_bench_offline(options, open_backend);
   }
+  Result<int> operator()(const CheckOptions& options) const {
+    return run_check_command(options, open_backend);
+  }
   Result<int> operator()(const BenchOpsOptions& options) const {
     return run_bench_ops(options, open_backend);
   }

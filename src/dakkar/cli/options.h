@@ -37,6 +37,7 @@ struct ServeOptions {
   ModelOptions model;
   ServerConfig server;
   std::vector<std::string> served_names;
+  std::string config_file;  ///< its flags have been put in its place before parsing
   int64_t max_queued = 1024;
   int64_t max_n = 8;
   double drain_seconds = 30.0;
@@ -67,6 +68,7 @@ struct GenerateOptions {
 
 struct InspectOptions {
   ModelOptions model;
+  double memory_gib = 0.0;  ///< of one rank; 0: this machine's, divided by the ranks
   bool tensors = false;
 };
 
@@ -110,11 +112,18 @@ struct BenchOfflineOptions {
   std::string json_file;
 };
 
+/// Without a file the device is compared with the reference kernels.
+struct CheckOptions {
+  ModelOptions model;
+  std::string record_file;
+  std::string against_file;
+};
+
 struct VersionOptions {};
 
 /// What a command line asks for.
-using CommandOptions =
-    std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions, InspectOptions,
-                 TokenizeOptions, LogitsOptions, BenchOpsOptions, BenchOfflineOptions>;
+using CommandOptions = std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions,
+                                    InspectOptions, TokenizeOptions, LogitsOptions, CheckOptions,
+                                    BenchOpsOptions, BenchOfflineOptions>;
 
 }  // namespace dak

@@ -14,6 +14,7 @@
 #include "dakkar/cli/commands.h"
 #include "dakkar/cli/local_model.h"
 #include "dakkar/cli/model_summary.h"
+#include "dakkar/cli/start_check.h"
 #include "dakkar/server/http_server.h"
 #include "dakkar/server/version.h"
 
@@ -90,8 +91,9 @@ void print_banner(LocalModel& model, const ServerConfig& config, uint16_t port) 
   }
   fmt::print("\n  Dakkar {} serves {}\n\n", version_text(), names);
   fmt::print("  model    {}\n", layers_line(folder.config));
-  fmt::print("  weights  {} in {} tensors\n", human_bytes(model.weights().total_bytes()),
-             model.weights().tensor_count());
+  fmt::print("  weights  {} in {} tensors; {} packed, {} in memory at the peak of loading\n",
+             human_bytes(model.weights().total_bytes()), model.weights().tensor_count(),
+             human_bytes(stats.weight_bytes), human_bytes(model.load_peak_bytes()));
   fmt::print("  device   {}\n", model.backend().description());
   fmt::print("  memory   {} state slots of {}, {} KV pages of {} tokens ({} each)\n",
              stats.slots_total, human_bytes(spec.state_bytes()), stats.pages_total,
@@ -146,6 +148,7 @@ EngineConfig serve_limits(const ServeOptions& options) {
   EngineConfig limits = engine_config(options.model);
   limits.max_queued = options.max_queued;
   limits.stall_seconds = options.server.stall_seconds;
+  limits.reserved_bytes = kSelfCheckBytes;
   limits.policy =
       options.policy == "priority" ? SchedulingPolicy::kPriority : SchedulingPolicy::kFifo;
   return limits;
@@ -199,6 +202,7 @@ Result<int> serve_until_stopped(const ServeOptions& options, const StopSignals& 
                    .model = &model.served(),
                    .before = model.engine().stats()});
   print_banner(model, options.server, (*server)->port());
+  const StartCheck check(options.model, model, state);
   while (!signals.arrived()) {
   }
   drain(**server, state, signals, options.drain_seconds);
