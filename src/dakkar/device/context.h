@@ -14,6 +14,7 @@ struct Context {
   Communicator& comm;  ///< the rank's tensor-parallel group
   Workspace& workspace;
   Communicator* world = nullptr;  ///< all ranks of the grid; null when nothing crosses groups
+  Communicator* kv = nullptr;     ///< ranks that share a KV head; null when none do
 };
 
 }  // namespace dak

@@ -41,6 +41,7 @@ struct KernelTable {
   Kernel<SsmScanArgs> ssm_scan = nullptr;
   Kernel<KvWriteArgs> kv_write = nullptr;
   Kernel<AttentionArgs> attention = nullptr;
+  Kernel<WeighPartArgs> weigh_part = nullptr;
   Kernel<HistoryArgs> record_history = nullptr;
   Kernel<SampleArgs> sample = nullptr;
 };

@@ -12,6 +12,7 @@ void require_kv(const PagedKv& kv, std::string_view what) {
   check(kv.dtype == DType::kF32 || kv.dtype == DType::kBF16 || kv.dtype == DType::kF16 ||
             kv.dtype == DType::kF8E4M3,
         what);
+  check(kv.parts > 0 && kChunkTokens % kv.parts == 0 && kv.part >= 0 && kv.part < kv.parts, what);
 }
 
 }  // namespace
@@ -38,6 +39,20 @@ void attention(Context& ctx, const AttentionArgs& args) {
   require_table(args.table, "attention: the table is incomplete");
   require_count(args.tokens, dims["T"], "attention: tokens exceed T");
   ctx.kernels.attention(ctx.stream, args);
+}
+
+void weigh_part(Context& ctx, const WeighPartArgs& args) {
+  Dims dims("weigh_part");
+  dims.bind("T Hq D", args.x).bind("c T Hq", args.lse).bind("c T h D", args.out);
+  check(dims["c"] * dims["h"] == dims["Hq"], "weigh_part: the parts share the query heads");
+  check(args.part >= 0 && args.part < dims["c"], "weigh_part: the part is one of them");
+  require_dtype(args.x, DType::kF32, "weigh_part: x is f32");
+  require_dtype(args.lse, DType::kF32, "weigh_part: lse is f32");
+  require_dtype(args.out, DType::kF32, "weigh_part: out is f32");
+  check(args.x.is_dense() && args.lse.is_dense() && args.out.is_dense(),
+        "weigh_part: everything is dense");
+  require_count(args.tokens, dims["T"], "weigh_part: tokens exceed T");
+  ctx.kernels.weigh_part(ctx.stream, args);
 }
 
 }  // namespace dak::ops

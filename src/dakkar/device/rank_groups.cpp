@@ -6,10 +6,11 @@
 
 namespace dak {
 
-RankGroups join_grid(std::unique_ptr<Communicator> world, const RankGrid& grid) {
+RankGroups join_grid(std::unique_ptr<Communicator> world, const RankGrid& grid, int kv_sharers) {
   check(world->size() == grid.ranks(), "the world has one rank per place of the grid");
   RankGroups groups;
   groups.tp = world->split(grid.group_of(world->rank()));
+  groups.kv = groups.tp->split(groups.tp->rank() / kv_sharers);
   groups.world = std::move(world);
   return groups;
 }

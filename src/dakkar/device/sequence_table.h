@@ -127,7 +127,9 @@ inline constexpr int64_t kChunkTokens = 128;
 /// The KV cache of one attention layer: pages of 128 tokens, `arena + page_table[b * max_pages +
 /// i]`.
 ///
-/// Inside a page, at `layer_offset`: K [128, Hkv, D], then V [128, Hkv, D], in `dtype`.
+/// Inside a page, at `layer_offset`: K [128, Hkv, D], then V [128, Hkv, D], in `dtype`. Where ranks
+/// share a KV head, each stores other tokens: part i of c holds K and V of the page's tokens
+/// i * 128/c .. (i + 1) * 128/c - 1 only, [128/c, Hkv, D] each.
 struct PagedKv {
   std::byte* arena = nullptr;
   const int64_t* page_table = nullptr;  ///< [B, max_pages] bytes
@@ -136,6 +138,8 @@ struct PagedKv {
   DType dtype = DType::kBF16;
   float k_scale = 1.0F;  ///< e4m3 stores k / k_scale; 1 for other dtypes
   float v_scale = 1.0F;
+  int64_t parts = 1;  ///< c, divides 128
+  int64_t part = 0;   ///< this rank's
 };
 
 }  // namespace dak

@@ -59,7 +59,8 @@ void RankWorker::run() {
     }
   };
   // First of all, since every rank has to come.
-  groups_ = join_grid(std::move(parts_.world), parts_.load_args.grid());
+  groups_ =
+      join_grid(std::move(parts_.world), parts_.load_args.grid(), parts_.load_args.kv_sharers());
   Reply reply = guarded([&]() -> Reply {
     if (Status status = load(); !status.has_value()) {
       return fail(std::move(status.error()));
@@ -123,7 +124,8 @@ Context RankWorker::context() {
           .kernels = parts_.load_args.backend->kernels(),
           .comm = *groups_.tp,
           .workspace = workspace_,
-          .world = groups_.world.get()};
+          .world = groups_.world.get(),
+          .kv = groups_.kv.get()};
 }
 
 void RankWorker::capture_decodes() {

@@ -68,6 +68,7 @@ KernelTable no_kernels() {
           .ssm_scan = nothing,
           .kv_write = nothing,
           .attention = nothing,
+          .weigh_part = nothing,
           .record_history = nothing,
           .sample = nothing};
 }
@@ -85,8 +86,12 @@ struct MeasuringContext::Parts {
   Workspace workspace = Workspace::measuring();
   Workspace arrays = Workspace::measuring();
   int32_t zero = 0;
-  Context context{
-      .stream = stream, .kernels = kernels, .comm = group, .workspace = workspace, .world = &world};
+  Context context{.stream = stream,
+                  .kernels = kernels,
+                  .comm = group,
+                  .workspace = workspace,
+                  .world = &world,
+                  .kv = &group};
 };
 
 MeasuringContext::MeasuringContext(const RankGrid& grid) : parts_(std::make_unique<Parts>(grid)) {}

@@ -76,6 +76,8 @@ struct ModelLoadArgs {
   uint64_t rounding_seed = kRoundingSeed;  ///< tests: other draws
 
   [[nodiscard]] RankGrid grid() const { return {.tp = tp, .dp = dp, .ep = ep}; }
+  /// Ranks of a tp group that share a KV head and split its tokens; 1 if none do.
+  [[nodiscard]] int kv_sharers() const;
 };
 
 /// Loads the model family that the checkpoint's config names (model/registry.cpp).

@@ -367,13 +367,14 @@ Result<RankRunner> RankRunner::open(const RankRunArgs& args) {
 
 RankRun RankRunner::run(std::unique_ptr<Communicator> world) {
   const LogitsArgs& run = *parts_->args.run;
-  const RankGroups groups = join_grid(std::move(world), run.load.grid());
+  const RankGroups groups = join_grid(std::move(world), run.load.grid(), run.load.kv_sharers());
   OneSequence& sequence = parts_->sequence;
   Context ctx{.stream = sequence.stream(),
               .kernels = run.load.backend->kernels(),
               .comm = *groups.tp,
               .workspace = sequence.workspace(),
-              .world = groups.world.get()};
+              .world = groups.world.get(),
+              .kv = groups.kv.get()};
   const bool drafts = run.mtp == MtpLogits::kYes;
   const auto tokens = std::ssize(ids_of(run, run.load.grid().group_of(parts_->args.rank)));
   const int64_t vocab = parts_->args.model->vocab();

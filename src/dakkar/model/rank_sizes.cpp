@@ -54,7 +54,8 @@ CacheSpec cache_of(const RankSizesArgs& args, Head head) {
     attention_layers +=
         std::count(local.mtp_layers.begin(), local.mtp_layers.end(), LayerKind::kAttention);
   }
-  spec.page_bytes = attention_layers * attention_page_bytes(local, kv);
+  const int64_t parts = kv_parts(args.config.attention, shard_of(args.grid, 0));
+  spec.page_bytes = attention_layers * attention_page_bytes(local, kv, parts);
   return spec;
 }
 

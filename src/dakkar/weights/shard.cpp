@@ -172,6 +172,12 @@ Range kv_heads(const AttentionConfig& attention, const Shard& shard) {
   return split_or_copy(attention.kv_heads, shard);
 }
 
+int64_t kv_parts(const AttentionConfig& attention, const Shard& shard) {
+  constexpr int64_t kPageTokens = 128;
+  const int64_t sharers = attention.kv_heads > 0 ? shard.tp / attention.kv_heads : 1;
+  return sharers > 1 && kPageTokens % sharers == 0 ? sharers : 1;
+}
+
 Slice slice_of(const TensorSpec& spec, const ModelConfig& config, const Shard& shard) {
   const int64_t rows = spec.shape.front();
   const int64_t columns = rows == 0 ? 0 : spec.elements() / rows;

@@ -41,7 +41,7 @@ struct Slice {
 };
 
 /// Whether the model can be cut for that many ranks. `kInvalidArgument` says which size is in the
-/// way: Mamba groups and query heads must divide evenly, KV heads evenly or be copied evenly.
+/// way: Mamba groups and query heads must divide evenly, KV heads evenly or be shared evenly.
 /// Expert, MLP and vocabulary widths always can.
 [[nodiscard]] Status check_shard(const ModelConfig& config, const Shard& shard);
 
@@ -56,11 +56,15 @@ struct Slice {
 /// The routed experts that a rank holds: all of them, or its own where they are dealt.
 [[nodiscard]] Range expert_range(int64_t experts, const Shard& shard);
 /// The Mamba heads, Mamba groups, query heads and KV heads of a rank. Groups and KV heads may be
-/// held by several ranks: then each rank has the one its own heads read.
+/// held by several ranks: then each rank has the one its own heads read (and, of KV heads, stores a
+/// part of the tokens: `kv_parts`).
 [[nodiscard]] Range mamba_heads(const MambaConfig& mamba, const Shard& shard);
 [[nodiscard]] Range mamba_groups(const MambaConfig& mamba, const Shard& shard);
 [[nodiscard]] Range query_heads(const AttentionConfig& attention, const Shard& shard);
 [[nodiscard]] Range kv_heads(const AttentionConfig& attention, const Shard& shard);
+/// The ranks that share a KV head and so split its tokens; 1 where none do, or where their number
+/// does not divide a page: then each keeps all tokens.
+[[nodiscard]] int64_t kv_parts(const AttentionConfig& attention, const Shard& shard);
 
 /// What the rank keeps of the tensor `spec`, seen as a matrix of `shape[0]` rows; trailing
 /// dimensions are columns. Call `check_shard` once before.

@@ -191,6 +191,17 @@ TEST(SliceTest, DealtExpertsStayWholeAndTheirLatentsAreCut) {
   }
 }
 
+TEST(SliceTest, RanksThatShareAKvHeadSplitItsTokensIfAPageDivides) {
+  AttentionConfig attention;
+  attention.kv_heads = 2;
+  EXPECT_EQ(kv_parts(attention, {.tp = 2}), 1);
+  EXPECT_EQ(kv_parts(attention, {.tp = 4}), 2);
+  EXPECT_EQ(kv_parts(attention, {.tp = 8}), 4);
+  EXPECT_EQ(kv_parts(attention, {.tp = 6}), 1) << "thirds of 128 tokens do not exist";
+  attention.kv_heads = 8;
+  EXPECT_EQ(kv_parts(attention, {.tp = 4}), 1);
+}
+
 TEST(SliceTest, KvHeadsAreCopiedWhereRanksOutnumberThem) {
   const ModelConfig config = tiny_config();
   for (const TensorSpec& spec : tensor_table(config)) {

@@ -20,7 +20,7 @@ enum class ShardRule : uint8_t {
   kQueryRows,      ///< D rows per query head
   kKvRows,         ///< D rows per KV head; copied where ranks outnumber heads
   kQueryColumns,   ///< D columns per query head
-  kInnerRows,      ///< rows of an MLP or expert's inner width, in blocks of 16
+  kInnerRows,      ///< rows of an MLP's inner width, in blocks of 16
   kInnerColumns,   ///< columns of that width
   kExpertRows,     ///< as `kInnerRows`; whole where experts are dealt
   kExpertColumns,  ///< as `kInnerColumns`; whole where experts are dealt

@@ -14,7 +14,6 @@ namespace {
 
 /// Tokens that share one reading of a block.
 constexpr int64_t kTogether = 16;
-static_assert(kChunkTokens % kBlockKeys == 0, "a block of keys lies in one page");
 
 /// Attends the queries of one KV head of a tile.
 class HeadAttention {
@@ -44,11 +43,15 @@ class HeadAttention {
     std::fill(largest_.begin(), largest_.end(), -std::numeric_limits<float>::infinity());
     std::fill(sums_.begin(), sums_.end(), 0.0F);
     std::fill(mixed_.begin(), mixed_.end(), 0.0F);
-    const int64_t end = tile_.position + tile_.tokens;
+    // Keys are numbered as they are stored here: by position, where there is one part.
+    const int64_t end = pages_.stored_below(tile_.position + tile_.tokens);
     for (int64_t key = 0; key < end; key += kBlockKeys) {
       read_block(kernels, key, std::min(kBlockKeys, end - key));
-      for (int64_t t = std::max<int64_t>(0, key - tile_.position); t < tile_.tokens; ++t) {
-        attend(kernels, t, std::min(kBlockKeys, tile_.position + t + 1 - key));
+      for (int64_t t = 0; t < tile_.tokens; ++t) {
+        const int64_t seen = pages_.stored_below(tile_.position + t + 1) - key;
+        if (seen > 0) {
+          attend(kernels, t, std::min(kBlockKeys, seen));
+        }
       }
     }
     store_results();
@@ -72,15 +75,31 @@ class HeadAttention {
     }
   }
 
-  /// Keys and values of the block at position `key`, zeros behind the `count` there are.
+  /// Keys and values of the block at key `key`, zeros behind the `count` there are.
   void read_block(const KeyBlockKernels& kernels, int64_t key, int64_t count) {
     if (count < kBlockKeys || width_ != pages_.head_dim) {
       std::fill(read_.begin(), read_.end(), 0.0F);
       std::fill(values_.begin(), values_.end(), 0.0F);
     }
-    read_rows(kernels, pages_.at(KvPart::kKeys, key, kv_head_), count, read_.data());
+    read_pages(kernels, KvPart::kKeys, {.begin = key, .count = count}, read_.data());
     kernels.turn(read_.data(), width_, keys_.data());
-    read_rows(kernels, pages_.at(KvPart::kValues, key, kv_head_), count, values_.data());
+    read_pages(kernels, KvPart::kValues, {.begin = key, .count = count}, values_.data());
+  }
+
+  struct StoredRange {
+    int64_t begin = 0;
+    int64_t count = 0;
+  };
+  /// Reads page by page: with many parts a page has fewer rows than a block.
+  void read_pages(const KeyBlockKernels& kernels, KvPart part, const StoredRange& range,
+                  float* to) const {
+    const int64_t page_rows = pages_.page_rows();
+    for (int64_t i = 0; i < range.count;) {
+      const int64_t key = range.begin + i;
+      const int64_t rows = std::min(range.count - i, page_rows - key % page_rows);
+      read_rows(kernels, pages_.stored(part, key, kv_head_), rows, to + i * width_);
+      i += rows;
+    }
   }
 
   void read_rows(const KeyBlockKernels& kernels, const std::byte* from, int64_t count,
@@ -123,8 +142,9 @@ class HeadAttention {
       const auto at = static_cast<size_t>(row);
       const std::span<float> mixed =
           mixed_.subspan(at * static_cast<size_t>(width_), static_cast<size_t>(pages_.head_dim));
+      const bool saw_none = sums_[at] == 0.0F;
       for (float& value : mixed) {
-        value = value / sums_[at] * scale;
+        value = saw_none ? 0.0F : value / sums_[at] * scale;
       }
       const int64_t token = tile_.first_row + row / rows_;
       store_floats(mixed, args_.out.dtype, row_address(args_.out, token, head_of(row)));

@@ -168,7 +168,7 @@ int64_t tile_tokens(const AttentionArgs& args) {
 }
 
 bool is_for_dots(const AttentionArgs& args) {
-  return args.q.dtype == DType::kBF16 && args.out.dtype == DType::kBF16 &&
+  return args.kv.parts == 1 && args.q.dtype == DType::kBF16 && args.out.dtype == DType::kBF16 &&
          (args.kv.dtype == DType::kBF16 || args.kv.dtype == DType::kF8E4M3) &&
          args.q.dim(2) % kDotWidthStep == 0 && args.out.stride(1) == args.out.dim(2);
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "dakkar/device/kv_pages.h"
@@ -27,13 +28,13 @@ KeysAndValues read_pages(const KvSequence& pages, int64_t head, int64_t length) 
   const float v_scale = scaled ? pages.kv.v_scale : 1.0F;
   std::vector<float> key(width);
   for (int64_t p = 0; p < length; ++p) {
-    load_floats(pages.at(KvPart::kKeys, p, head), pages.kv.dtype, key);
+    load_floats(pages.stored(KvPart::kKeys, p, head), pages.kv.dtype, key);
     for (size_t d = 0; d < width; ++d) {
       kv.keys[d * static_cast<size_t>(length) + static_cast<size_t>(p)] = key[d] * k_scale;
     }
     const std::span<float> value =
         std::span(kv.values).subspan(static_cast<size_t>(p) * width, width);
-    load_floats(pages.at(KvPart::kValues, p, head), pages.kv.dtype, value);
+    load_floats(pages.stored(KvPart::kValues, p, head), pages.kv.dtype, value);
     for (float& element : value) {
       element *= v_scale;
     }
@@ -41,7 +42,8 @@ KeysAndValues read_pages(const KvSequence& pages, int64_t head, int64_t length) 
   return kv;
 }
 
-/// Softmax attention of one query over positions 0 .. visible - 1; gives the log-sum-exp.
+/// Softmax attention of one query over the first `visible` positions; gives the log-sum-exp. Zeros
+/// and -inf where there are none.
 float attend(std::span<const float> query, const KeysAndValues& kv, int64_t visible,
              std::span<float> out) {
   std::vector<float> weights(static_cast<size_t>(visible));
@@ -53,6 +55,10 @@ float attend(std::span<const float> query, const KeysAndValues& kv, int64_t visi
   }
   for (float& weight : weights) {
     weight *= kv.score_scale;
+  }
+  if (visible == 0) {
+    std::fill(out.begin(), out.end(), 0.0F);
+    return -std::numeric_limits<float>::infinity();
   }
   const float largest = *std::max_element(weights.begin(), weights.end());
   float sum = 0.0F;
@@ -78,7 +84,7 @@ void attend_head(const AttentionArgs& args, const KvSequence& pages, int64_t kv_
   const int64_t tokens = table.query_start[pages.sequence + 1] - first;
   const int64_t position = table.position[pages.sequence];
   const int64_t per_head = args.q.dim(1) / args.kv_heads;
-  KeysAndValues kv = read_pages(pages, kv_head, position + tokens);
+  KeysAndValues kv = read_pages(pages, kv_head, pages.stored_below(position + tokens));
   kv.score_scale = args.scale;
   std::vector<float> query(static_cast<size_t>(pages.head_dim));
   std::vector<float> out(query.size());
@@ -86,7 +92,7 @@ void attend_head(const AttentionArgs& args, const KvSequence& pages, int64_t kv_
     for (int64_t head = kv_head * per_head; head < (kv_head + 1) * per_head; ++head) {
       load_floats(row_address(args.q, t, head), args.q.dtype, query);
       args.lse.as<float>()[t * args.lse.stride(0) + head] =
-          attend(query, kv, position + t - first + 1, out);
+          attend(query, kv, pages.stored_below(position + t - first + 1), out);
       store_floats(out, args.out.dtype, row_address(args.out, t, head));
     }
   }

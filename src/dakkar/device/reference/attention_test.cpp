@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "dakkar/device/ops_attention.h"
@@ -150,6 +152,56 @@ TEST_F(AttentionTest, LargeScoresDoNotOverflow) {
   const Outputs got = attend(pages(DType::kF32), {1});
   EXPECT_FLOAT_EQ(got.lse[0], kScale * kHeadDim * 9e6F);
   EXPECT_EQ(got.out[0], rig_.read(v_)[0]);
+}
+
+/// The parts' outputs weighed by their shares of the softmax, in double.
+std::vector<double> join_parts(const std::vector<std::vector<float>>& outs,
+                               const std::vector<std::vector<float>>& lses) {
+  std::vector<double> joined(outs.front().size(), 0.0);
+  for (size_t row = 0; row < lses.front().size(); ++row) {
+    double sum = 0.0;
+    for (const std::vector<float>& lse : lses) {
+      sum += std::exp(double{lse[row]});
+    }
+    for (size_t part = 0; part < outs.size(); ++part) {
+      for (size_t d = row * kHeadDim; d < (row + 1) * kHeadDim; ++d) {
+        joined[d] += std::exp(double{lses[part][row]}) / sum * outs[part][d];
+      }
+    }
+  }
+  return joined;
+}
+
+TEST_F(AttentionTest, PartsOfTheKeysJoinToTheWhole) {
+  const std::vector<float> whole = attend(pages(DType::kF32), {200, 1, 99}).out;
+  for (const int64_t parts : {2, 4, 128}) {
+    std::vector<std::vector<float>> outs;
+    std::vector<std::vector<float>> lses;
+    for (int64_t part = 0; part < parts; ++part) {
+      PagedKv kv = pages(DType::kF32);
+      kv.parts = parts;
+      kv.part = part;
+      const Outputs mine = attend(kv, {200, 1, 99});
+      outs.push_back(mine.out);
+      lses.push_back(mine.lse);
+    }
+    EXPECT_EQ(lses.back().front(), -std::numeric_limits<float>::infinity())
+        << "the first query sees no key of the last part";
+    EXPECT_LT(relative_error(whole, join_parts(outs, lses)), 1e-6) << parts << " parts";
+  }
+}
+
+TEST_F(AttentionTest, APartIsWeighedByItsShareAndLaidOutByPart) {
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  // One token, four heads: shares of part 0 are 1, 1/2, 0 and 3/4.
+  const WeighPartArgs args{
+      .x = rig_.tensor(DType::kF32, {1, 4, 1}, {5, 6, 0, 8}),
+      .lse = rig_.tensor(DType::kF32, {2, 1, 4}, {2, 90, kNone, std::log(3.0F), kNone, 90, 1, 0}),
+      .part = 0,
+      .out = rig_.zeros(DType::kF32, {2, 1, 2, 1}),
+      .tokens = rig_.count(1)};
+  ops::weigh_part(rig_.context(), args);
+  EXPECT_THAT(rig_.read(args.out), ::testing::ElementsAre(5, 3, 0, ::testing::FloatEq(6)));
 }
 
 }  // namespace

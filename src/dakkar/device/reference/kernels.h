@@ -34,6 +34,7 @@ void causal_conv(const CausalConvArgs& args);
 void ssm_scan(const SsmScanArgs& args);
 void kv_write(const KvWriteArgs& args);
 void attention(const AttentionArgs& args);
+void weigh_part(const WeighPartArgs& args);
 void record_history(const HistoryArgs& args);
 void sample(const SampleArgs& args);
 

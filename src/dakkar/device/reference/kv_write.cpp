@@ -36,6 +36,9 @@ void kv_write(const KvWriteArgs& args) {
         .kv = args.kv, .sequence = b, .heads = args.k.dim(1), .head_dim = args.k.dim(2)};
     for (int64_t t = table.query_start[b]; t < table.query_start[b + 1]; ++t) {
       const int64_t p = table.position[b] + t - table.query_start[b];
+      if (!pages.holds(p)) {
+        continue;
+      }
       write_token({.from = args.k, .row = t, .scale = args.kv.k_scale}, pages, KvPart::kKeys, p);
       write_token({.from = args.v, .row = t, .scale = args.kv.v_scale}, pages, KvPart::kValues, p);
     }

@@ -28,6 +28,7 @@ const KernelTable& reference_kernels() {
       .ssm_scan = host_kernel<SsmScanArgs, reference::ssm_scan>,
       .kv_write = host_kernel<KvWriteArgs, reference::kv_write>,
       .attention = host_kernel<AttentionArgs, reference::attention>,
+      .weigh_part = host_kernel<WeighPartArgs, reference::weigh_part>,
       .record_history = host_kernel<HistoryArgs, reference::record_history>,
       .sample = host_kernel<SampleArgs, reference::sample>,
   };

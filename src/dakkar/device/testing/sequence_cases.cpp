@@ -229,6 +229,34 @@ void attention_case(CaseRun& run, DType dtype) {
   run.set_body([&run, args] { ops::attention(run.context(), args); });
 }
 
+/// The last of some parts, which early positions leave empty; then its share of the whole.
+void attention_part_case(CaseRun& run, DType dtype, int64_t parts) {
+  OpRig& rig = run.rig();
+  Pages pages = random_pages(run, dtype, 2, 16);
+  pages.kv.parts = parts;
+  pages.kv.part = parts - 1;
+  const TensorView lse = rig.randoms(DType::kF32, {parts, kTokens, 8}, {.centre = 5.0F});
+  const AttentionArgs args{.q = rig.randoms(DType::kBF16, {kTokens, 8, 16}),
+                           .kv = pages.kv,
+                           .kv_heads = 2,
+                           .scale = 0.25F,
+                           .out = rig.randoms(DType::kF32, {kTokens, 8, 16}),
+                           .lse = lse.rows(parts - 1, 1).reshaped({kTokens, 8}),
+                           .table = opened_table(run),
+                           .tokens = run.count(kTokens, kFewerTokens)};
+  const WeighPartArgs weigh{.x = args.out,
+                            .lse = lse,
+                            .part = parts - 1,
+                            .out = rig.randoms(DType::kF32, {parts, kTokens, 8 / parts, 16}),
+                            .tokens = args.tokens};
+  run.compare("out", args.out, tolerance_of(DType::kF32, 160));
+  run.compare("weighed", weigh.out, tolerance_of(DType::kF32, 160));
+  run.set_body([&run, args, weigh] {
+    ops::attention(run.context(), args);
+    ops::weigh_part(run.context(), weigh);
+  });
+}
+
 }  // namespace
 
 void add_sequence_cases(std::vector<OpCase>& cases) {
@@ -252,6 +280,10 @@ void add_sequence_cases(std::vector<OpCase>& cases) {
     const std::string name(name_of(dtype));
     cases.push_back({"kv_write_" + name, [dtype](CaseRun& run) { kv_write_case(run, dtype); }});
     cases.push_back({"attention_" + name, [dtype](CaseRun& run) { attention_case(run, dtype); }});
+    for (const int64_t parts : {2, 4}) {
+      cases.push_back({"attention_" + name + "_last_of_" + std::to_string(parts),
+                       [dtype, parts](CaseRun& run) { attention_part_case(run, dtype, parts); }});
+    }
   }
 }
 

@@ -32,7 +32,8 @@ MtpHead::MtpHead(ParameterReader& reader, const ModelTypes& types, int64_t page_
                                                   .activation = types.activation,
                                                   .kv_dtype = types.kv,
                                                   .page_offset = page_offset}));
-        page_offset += attention_page_bytes(reader.local(), types.kv);
+        page_offset += attention_page_bytes(
+            reader.local(), types.kv, kv_parts(reader.args().config->attention, reader.shard()));
         break;
       case LayerKind::kMoe:
         mixers_.push_back(make_moe(reader, prefix + ".mixer", types.activation));

@@ -85,9 +85,11 @@ NemotronH::NemotronH(ParameterReader& reader, const ModelTypes& types)
   lm_head_ = reader.linear("lm_head");
   if (reader.local().mtp_depths > 0 && reader.args().weights->has_mtp()) {
     mtp_.emplace(reader, types_, spec_.page_bytes);
+    const int64_t parts = kv_parts(reader.args().config->attention, reader.shard());
     for (const LayerKind kind : reader.local().mtp_layers) {
-      spec_.page_bytes +=
-          kind == LayerKind::kAttention ? attention_page_bytes(reader.local(), types_.kv) : 0;
+      spec_.page_bytes += kind == LayerKind::kAttention
+                              ? attention_page_bytes(reader.local(), types_.kv, parts)
+                              : 0;
     }
   }
   memory_ = reader.take_memory();
@@ -123,7 +125,8 @@ void NemotronH::read_layers(ParameterReader& reader) {
                                                   .activation = types_.activation,
                                                   .kv_dtype = types_.kv,
                                                   .page_offset = spec_.page_bytes}));
-        spec_.page_bytes += attention_page_bytes(local, types_.kv);
+        spec_.page_bytes += attention_page_bytes(
+            local, types_.kv, kv_parts(reader.args().config->attention, reader.shard()));
         break;
       case LayerKind::kMlp:
         mixers_.push_back(std::make_unique<Mlp>(reader, prefix, types_.activation));
