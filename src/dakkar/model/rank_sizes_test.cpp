@@ -19,6 +19,8 @@ struct Cut {
 /// What the plan says against what loading takes.
 class RankSizesTest : public testing::TestWithParam<Cut> {
  protected:
+  RankSizesTest() { quant_ = QuantConfig::load(folder_).value(); }
+
   std::unique_ptr<Model> loaded() {
     return load_model({.config = &config_,
                        .quant = &quant_,
@@ -40,7 +42,7 @@ class RankSizesTest : public testing::TestWithParam<Cut> {
 
   const std::string folder_ = "tests/data/checkpoints/" + GetParam().checkpoint;
   ModelConfig config_ = ModelConfig::load(folder_).value();
-  QuantConfig quant_ = QuantConfig::load(folder_).value();
+  QuantConfig quant_;
   WeightSet weights_ = WeightSet::open(folder_, config_).value();
   std::unique_ptr<Backend> backend_ = std::move(*open_reference());
 };

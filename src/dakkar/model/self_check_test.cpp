@@ -75,9 +75,11 @@ class SelfCheckModelTest : public testing::TestWithParam<std::string> {
   CheckRun run(const Backend& backend) {
     const std::string folder = "tests/data/checkpoints/" + GetParam();
     const ModelConfig config = ModelConfig::load(folder).value();
-    const QuantConfig quant = QuantConfig::load(folder).value();
+    const Result<QuantConfig> quant = QuantConfig::load(folder);
+    check(quant.has_value(), "a committed checkpoint can be read");
     const WeightSet weights = WeightSet::open(folder, config).value();
-    return run_check({.config = &config, .quant = &quant, .weights = &weights, .backend = &backend})
+    return run_check(
+               {.config = &config, .quant = &*quant, .weights = &weights, .backend = &backend})
         .value();
   }
 };
