@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 JOBS ?= $(shell nproc)
-MODEL ?= tests/data/checkpoints/latent_bf16
+MODEL ?= models/demo
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
@@ -30,7 +30,7 @@ build: ## Build the product, without tests: build/release/dakkar
 	@$(TIMED) configure $(CONFIGURE) release
 	@$(TIMED) build cmake --build build/release -j $(JOBS)
 
-serve: build ## Build, then serve MODEL (a committed checkpoint) on HOST:PORT
+serve: build ## Build, then serve MODEL (the demo by default) on HOST:PORT
 	@echo "serving $(MODEL) on http://$(HOST):$(PORT), Ctrl-C stops"
 	@exec $(DAKKAR) serve $(MODEL) --host $(HOST) --port $(PORT)
 

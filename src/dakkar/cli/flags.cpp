@@ -26,8 +26,8 @@ void add_device(CLI::App& app, ModelOptions& options) {
 
 void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("model", options.model,
-                 "A model folder, or a hub id in the local Hugging Face cache (HF_HOME)")
-      ->required()
+                 "A model folder, or a hub id in the local Hugging Face cache (HF_HOME); without "
+                 "one, the demo model that comes with the program")
       ->type_name("MODEL");
   add_device(app, options);
   app.add_option("--numerics", options.numerics,

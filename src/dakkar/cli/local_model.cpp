@@ -29,7 +29,17 @@ std::string fingerprint(const ModelFolder& folder, const WeightSet& weights) {
 
 }  // namespace
 
-Result<ModelFolder> ModelFolder::open(const std::string& argument) {
+Result<ModelFolder> ModelFolder::open(const std::string& typed) {
+  std::string argument = typed;
+  if (argument.empty()) {
+    std::error_code ignored;
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+    const Result<std::filesystem::path> demo = locate_demo(program.parent_path());
+    if (!demo) {
+      return fail(demo.error());
+    }
+    argument = demo->string();
+  }
   Result<std::filesystem::path> path = locate_model(argument);
   if (!path) {
     return fail(path.error());

@@ -26,8 +26,8 @@ struct ModelFolder {
   QuantConfig quant;
   GenerationDefaults defaults;
 
-  /// Finds and reads it. Errors name the file and field.
-  static Result<ModelFolder> open(const std::string& argument);
+  /// Finds and reads it; the demo model when nothing was `typed`. Errors name the file and field.
+  static Result<ModelFolder> open(const std::string& typed);
 };
 
 /// A model in this process: weights, text, engine. Its parts die in the right order.

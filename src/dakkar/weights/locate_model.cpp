@@ -120,6 +120,25 @@ Result<fs::path> locate_model(std::string_view argument) {
   return locate_model(argument, hugging_face_hub_folder());
 }
 
+Result<fs::path> locate_demo(const fs::path& binary_folder) {
+  const fs::path places[] = {binary_folder / "models" / "demo",
+                             binary_folder / ".." / ".." / "models" / "demo",
+                             binary_folder / ".." / "share" / "dakkar" / "models" / "demo"};
+  std::string looked;
+  for (const fs::path& place : places) {
+    std::error_code ignored;
+    const fs::path folder = place.lexically_normal();
+    if (fs::exists(folder / "config.json", ignored)) {
+      return folder;
+    }
+    looked += (looked.empty() ? "" : ", ") + folder.string();
+  }
+  return fail(ErrorCode::kNotFound,
+              fmt::format("no model was named and the demo model is in none of {}: name a model "
+                          "folder",
+                          looked));
+}
+
 std::string model_name(const fs::path& folder) {
   std::error_code error;
   fs::path path = fs::absolute(folder, error).lexically_normal();

@@ -77,5 +77,18 @@ TEST_F(LocateModelTest, AModelIsCalledByItsHubIdOrItsFolder) {
   EXPECT_EQ(model_name("/models/../other/./tiny"), "tiny");
 }
 
+TEST_F(LocateModelTest, TheDemoIsBesideTheProgramOrInItsTreeOrShared) {
+  const fs::path bin = hub_.path() / "bin" / "x";
+  fs::create_directories(bin);
+  EXPECT_THAT(locate_demo(bin).error().message, HasSubstr("name a model folder"));
+  for (const fs::path& place :
+       {bin / "../share/dakkar/models/demo", bin / "../../models/demo", bin / "models/demo"}) {
+    const fs::path folder = place.lexically_normal();
+    fs::create_directories(folder);
+    write_file(folder / "config.json", "{}");
+    EXPECT_EQ(locate_demo(bin), folder);
+  }
+}
+
 }  // namespace
 }  // namespace dak
