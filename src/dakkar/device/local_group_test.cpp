@@ -1,5 +1,6 @@
 #include "dakkar/device/local_group.h"
 
+#include <array>
 #include <functional>
 #include <numeric>
 #include <thread>
@@ -101,8 +102,8 @@ TEST(LocalGroupTest, ACapturedExchangeReadsItsCountsWhenItIsReplayed) {
     const auto me = static_cast<float>(rank.group.rank());
     std::vector<float> send = {me, me + 10, me + 20};
     std::vector<float> receive(4, -1.0F);
-    std::vector<int32_t> send_rows = {1, 1};
-    std::vector<int32_t> receive_rows = {1, 1};
+    std::array<int32_t, 2> send_rows = {1, 1};
+    std::array<int32_t, 2> receive_rows = {1, 1};
     rank.stream.begin_capture();
     rank.group.all_to_all_v(rank.stream,
                             {.send = TensorView::dense(send.data(), DType::kF32, {3, 1}),
@@ -112,8 +113,8 @@ TEST(LocalGroupTest, ACapturedExchangeReadsItsCountsWhenItIsReplayed) {
     const std::unique_ptr<CapturedStep> step = rank.stream.end_capture();
     // Rank 0 keeps nothing and sends two rows, rank 1 keeps one and sends none.
     const bool first = rank.group.rank() == 0;
-    send_rows = first ? std::vector<int32_t>{0, 2} : std::vector<int32_t>{0, 1};
-    receive_rows = first ? std::vector<int32_t>{0, 0} : std::vector<int32_t>{2, 1};
+    send_rows = {0, first ? 2 : 1};
+    receive_rows = {first ? 0 : 2, first ? 0 : 1};
     rank.stream.replay(*step);
     EXPECT_EQ(receive,
               first ? (std::vector<float>{-1, -1, -1, -1}) : (std::vector<float>{0, 10, 1, -1}));
