@@ -41,7 +41,7 @@ struct OpBenchArgs {
   const PeakProbes* probes = nullptr;
   std::string filter;                         ///< rows whose name contains it; empty: all
   int64_t alternations = 7;                   ///< kernel and probes in turn
-  double sample_seconds = 4e-3;               ///< calls are repeated for at least so long
+  double sample_seconds = 1e-2;               ///< calls are repeated for at least so long
   std::function<void(const OpResult&)> done;  ///< called after each row
 };
 
