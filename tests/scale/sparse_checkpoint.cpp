@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "dakkar/base/check.h"
+#include "dakkar/weights/checkpoint_writer.h"
 #include "dakkar/weights/dummy_weights.h"
 #include "dakkar/weights/family_configs.h"
 #include "dakkar/weights/model_config.h"
@@ -19,28 +20,6 @@ namespace {
 
 using NamedTensor = std::pair<std::string, StoredTensor>;
 using Shard = std::vector<NamedTensor>;
-
-std::string_view safetensors_dtype(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBF16:
-      return "BF16";
-    case DType::kF8E4M3:
-      return "F8_E4M3";
-    case DType::kU8:
-      return "U8";
-    case DType::kBool:
-      return "BOOL";
-    case DType::kI32:
-      return "I32";
-    case DType::kI64:
-      return "I64";
-  }
-  return "";
-}
 
 /// The model's tensors in the order of the forward pass, each followed by its scales.
 std::vector<NamedTensor> in_file_order(const ModelConfig& config, const QuantConfig& quant) {

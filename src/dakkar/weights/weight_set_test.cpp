@@ -32,28 +32,6 @@ QuantConfig release_like() {
   return quant;
 }
 
-std::string safetensors_name(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBF16:
-      return "BF16";
-    case DType::kF8E4M3:
-      return "F8_E4M3";
-    case DType::kU8:
-      return "U8";
-    case DType::kBool:
-      return "BOOL";
-    case DType::kI32:
-      return "I32";
-    case DType::kI64:
-      return "I64";
-  }
-  return "";
-}
-
 std::map<std::string, WrittenTensor> written(const QuantConfig& quant) {
   std::map<std::string, WrittenTensor> tensors;
   const DummyPlan plan = plan_dummy(tiny_config(), quant);
@@ -61,7 +39,7 @@ std::map<std::string, WrittenTensor> written(const QuantConfig& quant) {
   for (const auto& [name, stored] : plan.tensors) {
     const Buffer bytes = maker.make(name, stored, plan.recipes.at(name));
     tensors[name] = {
-        safetensors_name(stored.dtype),
+        std::string(safetensors_dtype(stored.dtype)),
         stored.shape,
         {reinterpret_cast<const char*>(bytes.data()), static_cast<size_t>(bytes.size())}};
   }
