@@ -15,7 +15,8 @@ FAMILIES = [*SHARES, *LONG_SHARES]
 CHECKS = {"chat": chat.check, "dakkar": dakkar.check, "arithmetic": arithmetic.check,
           "lists": lists.check, "json": json_tasks.check, "memory": memory.check,
           "recall": recall.check, "repeat": repeat.check, "recall_8k": recall.check,
-          "recall_16k": recall.check, "recall_32k": recall.check, "recall_long": recall.check,
+          **{f"recall_{size}k": recall.check for size in (16, 32, 64, 128)},
+          "recall_long": recall.check,
           "memory_long": memory.check, "tool_long": tools.check,
           **{form: tools.check for form in tools.FORMS}}
 SYSTEMS = ["", "", "", "", "You are a helpful assistant.", "You are Dakkar's demo model.",
@@ -83,7 +84,8 @@ def long(random, split, shares=None):
 def evaluation(family, count, seed):
     """`count` held-out items of a family, a third of them in each mode where modes differ."""
     random = randomness.Random(f"{family} {seed}")
-    lengths = {"recall_8k": 7300, "recall_16k": 14600, "recall_32k": 29200}
+    lengths = {"recall_8k": 7300, "recall_16k": 14600, "recall_32k": 29200,
+               "recall_64k": 58400, "recall_128k": 116000}
     items = []
     for number in range(count):
         if family in lengths:
