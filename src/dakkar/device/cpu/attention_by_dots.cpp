@@ -17,6 +17,26 @@ namespace {
 constexpr int64_t kTileVectors = 16;
 static_assert(kChunkTokens % kDotBlockKeys == 0, "a block of keys lies in one page");
 
+/// How the queries of consecutive tokens lie in vectors: those of a token in several vectors, or
+/// those of several tokens in one.
+struct LaneLayout {
+  int64_t per_token = 1;  ///< vectors of a token
+  int64_t together = 1;   ///< tokens of a vector
+
+  /// For `rows` queries a token.
+  static LaneLayout of(int64_t rows) {
+    return {.per_token = (rows + kQueryLanes - 1) / kQueryLanes,
+            .together = std::max<int64_t>(1, kQueryLanes / rows)};
+  }
+  [[nodiscard]] int64_t vectors(int64_t tokens) const {
+    return (tokens + together - 1) / together * per_token;
+  }
+  /// The first token of vector `v`.
+  [[nodiscard]] int64_t first_token(int64_t v) const { return v / per_token * together; }
+  /// The first vector of token `token`.
+  [[nodiscard]] int64_t first_vector(int64_t token) const { return token / together * per_token; }
+};
+
 /// The queries of one KV head of a tile.
 class TileAttention {
  public:
@@ -31,8 +51,8 @@ class TileAttention {
         kv_head_(kv_head),
         rows_(args.q.dim(1) / args.kv_heads),
         width_(args.q.dim(2)),
-        per_token_((rows_ + kQueryLanes - 1) / kQueryLanes),
-        vectors_(tile.tokens * per_token_),
+        layout_(LaneLayout::of(rows_)),
+        vectors_(layout_.vectors(tile.tokens)),
         queries_(scratch.take<uint32_t>(vectors_ * width_ / 2 * kQueryLanes)),
         values_(scratch.take<uint32_t>(kDotBlockKeys / 2 * width_)),
         scores_(scratch.take<float>(4 * kDotBlockKeys * kQueryLanes)),
@@ -42,7 +62,7 @@ class TileAttention {
         mixed_(scratch.take<float>(vectors_ * width_ * kQueryLanes)),
         rows_of_vector_(scratch.take<float>(kQueryLanes * width_)),
         widened_(scratch.take<std::byte>(is_coded() ? 2 * kDotBlockKeys * width_ : 0)),
-        visible_(scratch.take<int32_t>(vectors_)) {}
+        visible_(scratch.take<int32_t>(vectors_ * kQueryLanes)) {}
 
   void run() {
     load_queries();
@@ -59,20 +79,24 @@ class TileAttention {
  private:
   [[nodiscard]] bool is_coded() const { return args_.kv.dtype == DType::kF8E4M3; }
   [[nodiscard]] int64_t first_head(int64_t v) const {
-    return kv_head_ * rows_ + v % per_token_ * kQueryLanes;
+    return kv_head_ * rows_ + v % layout_.per_token * kQueryLanes;
   }
   [[nodiscard]] int64_t heads_of(int64_t v) const {
-    return std::min(kQueryLanes, rows_ - v % per_token_ * kQueryLanes);
+    return std::min(kQueryLanes, rows_ - v % layout_.per_token * kQueryLanes);
+  }
+  [[nodiscard]] int64_t tokens_of(int64_t v) const {
+    return std::min(layout_.together, tile_.tokens - layout_.first_token(v));
   }
 
   void load_queries() {
     auto* rows = reinterpret_cast<std::byte*>(rows_of_vector_.data());
     const int64_t bytes = 2 * width_;
     for (int64_t v = 0; v < vectors_; ++v) {
-      const int64_t count = heads_of(v);
+      const int64_t heads = heads_of(v);
+      const int64_t count = tokens_of(v) * heads;
       for (int64_t i = 0; i < count; ++i) {
-        std::memcpy(rows + i * bytes,
-                    row_address(args_.q, tile_.first_row + v / per_token_, first_head(v) + i),
+        const int64_t token = tile_.first_row + layout_.first_token(v) + i / heads;
+        std::memcpy(rows + i * bytes, row_address(args_.q, token, first_head(v) + i % heads),
                     static_cast<size_t>(bytes));
       }
       std::memset(rows + count * bytes, 0, static_cast<size_t>((kQueryLanes - count) * bytes));
@@ -93,18 +117,30 @@ class TileAttention {
     return {.from = widened_.data(), .stride = 2 * width_, .count = count, .width = width_};
   }
 
+  /// Counts what each lane sees of a block's `count` keys, the first of which is at `key`. Lanes
+  /// without a query see what the last token sees.
+  void count_visible(int64_t key, int64_t count) {
+    if (key + count <= tile_.position) {
+      std::fill(visible_.begin(), visible_.end(), static_cast<int32_t>(count));
+      return;
+    }
+    for (int64_t i = 0; i < vectors_ * kQueryLanes; ++i) {
+      const int64_t v = i / kQueryLanes;
+      const int64_t token = layout_.first_token(v) + i % kQueryLanes / heads_of(v);
+      const int64_t seen = tile_.position + std::min(token, tile_.tokens - 1) + 1 - key;
+      visible_[static_cast<size_t>(i)] = static_cast<int32_t>(std::clamp<int64_t>(seen, 0, count));
+    }
+  }
+
   /// The block at position `key`, which holds `count` keys that the last token sees.
   void attend(int64_t key, int64_t count) {
-    const int64_t first = std::max<int64_t>(0, key - tile_.position) * per_token_;
-    for (int64_t v = first; v < vectors_; ++v) {
-      const int64_t seen = tile_.position + v / per_token_ + 1 - key;
-      visible_[static_cast<size_t>(v)] = static_cast<int32_t>(std::min(count, seen));
-    }
+    const int64_t first = layout_.first_vector(std::max<int64_t>(0, key - tile_.position));
+    count_visible(key, count);
     // Values first: keys may use the same room.
     pair_values(read_rows(KvPart::kValues, key, count), values_.data());
     attend_block({.vectors = vectors_ - first,
                   .width = width_,
-                  .visible = visible_.data() + first,
+                  .visible = visible_.data() + first * kQueryLanes,
                   .queries = queries_.data() + first * width_ / 2 * kQueryLanes,
                   .keys = read_rows(KvPart::kKeys, key, count),
                   .values = values_.data(),
@@ -125,18 +161,21 @@ class TileAttention {
   void store_results() {
     constexpr float kLog2 = 0x1.62e43p-1F;
     for (int64_t v = 0; v < vectors_; ++v) {
-      const int64_t token = tile_.first_row + v / per_token_;
+      const int64_t token = tile_.first_row + layout_.first_token(v);
+      const int64_t heads = heads_of(v);
       store_result({.width = width_,
-                    .rows = heads_of(v),
+                    .tokens = tokens_of(v),
+                    .rows = heads,
+                    .token_stride = args_.out.stride(0) * size_of(args_.out.dtype),
                     .scale = is_coded() ? args_.kv.v_scale : 1.0F,
                     .sums = sums_.data() + v * kQueryLanes,
                     .mixed = mixed_.data() + v * width_ * kQueryLanes,
                     .turned = rows_of_vector_.data(),
                     .out = row_address(args_.out, token, first_head(v))});
-      float* lse = args_.lse.as<float>() + token * args_.lse.stride(0) + first_head(v);
-      for (int64_t i = 0; i < heads_of(v); ++i) {
+      for (int64_t i = 0; i < tokens_of(v) * heads; ++i) {
         const auto at = static_cast<size_t>(v * kQueryLanes + i);
-        lse[i] = largest_[at] * kLog2 + std::log(sums_[at]);
+        float* lse = args_.lse.as<float>() + (token + i / heads) * args_.lse.stride(0);
+        lse[first_head(v) + i % heads] = largest_[at] * kLog2 + std::log(sums_[at]);
       }
     }
   }
@@ -145,9 +184,9 @@ class TileAttention {
   const AttentionTile& tile_;
   KvSequence pages_;
   int64_t kv_head_;
-  int64_t rows_;       ///< queries of a token
-  int64_t width_;      ///< D
-  int64_t per_token_;  ///< query vectors of a token
+  int64_t rows_;   ///< queries of a token
+  int64_t width_;  ///< D
+  LaneLayout layout_;
   int64_t vectors_;
   std::span<uint32_t> queries_;
   std::span<uint32_t> values_;
@@ -163,8 +202,8 @@ class TileAttention {
 
 /// Tokens of a sequence that are attended together.
 int64_t tile_tokens(const AttentionArgs& args) {
-  const int64_t rows = args.q.dim(1) / args.kv_heads;
-  return std::max<int64_t>(1, kTileVectors / ((rows + kQueryLanes - 1) / kQueryLanes));
+  const LaneLayout layout = LaneLayout::of(args.q.dim(1) / args.kv_heads);
+  return std::max<int64_t>(1, kTileVectors / layout.per_token) * layout.together;
 }
 
 bool is_for_dots(const AttentionArgs& args) {

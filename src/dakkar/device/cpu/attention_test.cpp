@@ -183,7 +183,7 @@ TEST_P(CpuAttentionTest, AQueryIsTheSameBitsInAnyStep) {
 
 TEST_P(CpuAttentionTest, ANaNReachesLaterQueriesAndNoEarlierOne) {
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF8E4M3}) {
-    for (const Shape& shape : {kShapes[0], kShapes[4]}) {
+    for (const Shape& shape : {kShapes[0], kShapes[3], kShapes[4]}) {
       Attended attended(*backend_, shape, dtype, seed_);
       const std::vector<float> before = attended.attend(0, kLength);
       attended.spoil(100);

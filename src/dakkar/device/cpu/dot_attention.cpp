@@ -83,31 +83,56 @@ void score(const DotBlock& block, int64_t first, int64_t key) {
   }
 }
 
+/// How many keys of a block the lanes of a vector see.
+struct LaneView {
+  __m512i seen = {};
+  int64_t least = 0;
+  int64_t most = 0;
+
+  static LaneView of(const DotBlock& block, int64_t vector) {
+    const __m512i seen = _mm512_loadu_si512(block.visible + vector * kQueryLanes);
+    return {.seen = seen,
+            .least = _mm512_reduce_min_epi32(seen),
+            .most = _mm512_reduce_max_epi32(seen)};
+  }
+  /// Lanes that see key `key`.
+  [[nodiscard]] __mmask16 lanes(int64_t key) const {
+    return _mm512_cmpgt_epi32_mask(seen, _mm512_set1_epi32(static_cast<int32_t>(key)));
+  }
+};
+
+/// The largest scores so far; scales those of the block.
+__m512 scale_scores(const DotBlock& block, const LaneView& view, float* scores, __m512 largest) {
+  const __m512 scale = _mm512_set1_ps(block.scale);
+  for (int64_t key = 0; key < view.most; ++key) {
+    float* at = scores + key * kQueryLanes;
+    const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(at), scale);
+    _mm512_storeu_ps(at, scaled);
+    // The second operand where one is NaN.
+    largest = key < view.least ? _mm512_max_ps(scaled, largest)
+                               : _mm512_mask_max_ps(largest, view.lanes(key), scaled, largest);
+  }
+  return largest;
+}
+
 /// Turns a vector's scores into weights; brings what it holds to the new largest scores.
 void weigh(const DotBlock& block, int64_t first, int64_t v) {
   const VectorPlace place = place_of(block, first, v);
-  const int64_t visible = block.visible[first + v];
-  const __m512 scale = _mm512_set1_ps(block.scale);
+  const LaneView view = LaneView::of(block, first + v);
   float* state = block.largest + (first + v) * kQueryLanes;
   const __m512 before = _mm512_loadu_ps(state);
-  __m512 largest = before;
-  for (int64_t key = 0; key < visible; ++key) {
-    float* scores = place.scores + key * kQueryLanes;
-    const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(scores), scale);
-    _mm512_storeu_ps(scores, scaled);
-    // The second operand where one is NaN.
-    largest = _mm512_max_ps(scaled, largest);
-  }
+  const __m512 largest = scale_scores(block, view, place.scores, before);
   _mm512_storeu_ps(state, largest);
   const __m512 kept = power_of_two(_mm512_sub_ps(before, largest));
+  const auto weight_of = [&](int64_t key) {
+    const __m512 score = _mm512_loadu_ps(place.scores + key * kQueryLanes);
+    const __m512 weight = power_of_two(_mm512_sub_ps(score, largest));
+    return key < view.least ? weight : _mm512_maskz_mov_ps(view.lanes(key), weight);
+  };
   __m512 sum = _mm512_setzero_ps();
-  for (int64_t key = 0; key < visible; key += 2) {
-    const float* scores = place.scores + key * kQueryLanes;
-    const __m512 even = power_of_two(_mm512_sub_ps(_mm512_loadu_ps(scores), largest));
-    __m512 odd = _mm512_setzero_ps();
-    if (key + 1 < visible) {
-      odd = power_of_two(_mm512_sub_ps(_mm512_loadu_ps(scores + kQueryLanes), largest));
-    }
+  for (int64_t key = 0; key < view.most; key += 2) {
+    const __m512 even = weight_of(key);
+    const __m512 odd = key + 1 < view.most ? weight_of(key + 1) : _mm512_setzero_ps();
     sum = _mm512_add_ps(_mm512_add_ps(sum, even), odd);
     const __m512i pair = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
     const __m512i order =
@@ -126,16 +151,10 @@ void weigh(const DotBlock& block, int64_t first, int64_t v) {
   }
 }
 
-/// Pairs of keys `begin .. end - 1`; of the last pair, only its first key where `odd` is set.
-struct KeyPairs {
-  int64_t begin = 0;
-  int64_t end = 0;
-  uint32_t mask = 0xffffffffU;  ///< of the values
-};
-
-/// Adds the weighted values of `kWidth` dimensions from `d` on to `kVectors` vectors.
+/// Adds the weighted values of `kWidth` dimensions from `d` on to `kVectors` vectors, for the
+/// first `pairs` pairs of keys.
 template <int kVectors, int kWidth>
-void mix(const DotBlock& block, int64_t first, const KeyPairs& pairs, int64_t d) {
+void mix(const DotBlock& block, int64_t first, int64_t pairs, int64_t d) {
   const VectorPlace place = place_of(block, first, 0);
   const int64_t next = block.width * kQueryLanes;
   float* mixed = place.mixed + d * kQueryLanes;
@@ -145,16 +164,14 @@ void mix(const DotBlock& block, int64_t first, const KeyPairs& pairs, int64_t d)
       sum[v][i] = _mm512_loadu_ps(mixed + v * next + i * kQueryLanes);
     }
   }
-  const __m512i mask = _mm512_set1_epi32(static_cast<int32_t>(pairs.mask));
-  for (int64_t pair = pairs.begin; pair < pairs.end; ++pair) {
+  for (int64_t pair = 0; pair < pairs; ++pair) {
     __m512bh weight[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       weight[v] = load_pairs(place.weights + (v * kPairs + pair) * kQueryLanes);
     }
     const uint32_t* values = block.values + pair * block.width + d;
     for (int i = 0; i < kWidth; ++i) {
-      const __m512i both = _mm512_set1_epi32(static_cast<int32_t>(values[i]));
-      const __m512bh value = as_bf16(kVectors == 1 ? _mm512_and_si512(both, mask) : both);
+      const __m512bh value = broadcast_pair(values + i);
       for (int v = 0; v < kVectors; ++v) {
         sum[v][i] = _mm512_dpbf16_ps(sum[v][i], weight[v], value);
       }
@@ -167,34 +184,54 @@ void mix(const DotBlock& block, int64_t first, const KeyPairs& pairs, int64_t d)
   }
 }
 
-template <int kVectors, int kWidth>
-void mix_pairs(const DotBlock& block, int64_t first, const KeyPairs& pairs) {
-  for (int64_t d = 0; pairs.begin < pairs.end && d < block.width; d += kWidth) {
-    mix<kVectors, kWidth>(block, first, pairs, d);
+/// The same for one vector and the pairs from `begin` on, each lane with the keys that it sees:
+/// what it may not see could be a NaN.
+void mix_seen(const DotBlock& block, const VectorPlace& place, const LaneView& view,
+              int64_t begin) {
+  constexpr int64_t kWidth = 16;
+  for (int64_t d = 0; d < block.width; d += kWidth) {
+    float* mixed = place.mixed + d * kQueryLanes;
+    __m512 sum[kWidth];
+    for (int i = 0; i < kWidth; ++i) {
+      sum[i] = _mm512_loadu_ps(mixed + i * kQueryLanes);
+    }
+    for (int64_t pair = begin; 2 * pair < view.most; ++pair) {
+      const __mmask16 some = view.lanes(2 * pair);
+      const __m512i halves =
+          _mm512_mask_set1_epi32(_mm512_set1_epi32(0x0000ffff), view.lanes(2 * pair + 1), -1);
+      const __m512bh weight = load_pairs(place.weights + pair * kQueryLanes);
+      const uint32_t* values = block.values + pair * block.width + d;
+      for (int i = 0; i < kWidth; ++i) {
+        const __m512i both = _mm512_set1_epi32(static_cast<int32_t>(values[i]));
+        sum[i] =
+            _mm512_mask_dpbf16_ps(sum[i], some, weight, as_bf16(_mm512_and_si512(both, halves)));
+      }
+    }
+    for (int i = 0; i < kWidth; ++i) {
+      _mm512_storeu_ps(mixed + i * kQueryLanes, sum[i]);
+    }
   }
 }
 
-/// All that `kVectors` vectors from `first` on do with the block. Where tokens differ in what they
-/// see, each goes on alone behind the pairs that all see: what it may not see could be a NaN.
+/// All that `kVectors` vectors from `first` on do with the block. Where they differ in what they
+/// see, each goes on alone behind the pairs that all see.
 template <int kVectors, int kKeys, int kWidth>
 void attend_vectors(const DotBlock& block, int64_t first) {
-  const int64_t most = block.visible[first + kVectors - 1];
+  const int64_t most = LaneView::of(block, first + kVectors - 1).most;
   for (int64_t key = 0; key < most; key += kKeys) {
     score<kVectors, kKeys>(block, first, key);
   }
   for (int v = 0; v < kVectors; ++v) {
     weigh(block, first, v);
   }
-  const int64_t shared = block.visible[first] / 2;
-  mix_pairs<kVectors, kWidth>(block, first, {.begin = 0, .end = shared});
+  const int64_t seen_by_all = LaneView::of(block, first).least / 2;
+  for (int64_t d = 0; seen_by_all > 0 && d < block.width; d += kWidth) {
+    mix<kVectors, kWidth>(block, first, seen_by_all, d);
+  }
   for (int v = 0; v < kVectors; ++v) {
-    DotBlock alone = block;
-    alone.weights = place_of(block, first, v).weights;
-    const int64_t visible = block.visible[first + v];
-    mix_pairs<1, 16>(alone, first + v, {.begin = shared, .end = visible / 2});
-    if (visible % 2 != 0) {
-      mix_pairs<1, 16>(alone, first + v,
-                       {.begin = visible / 2, .end = visible / 2 + 1, .mask = 0x0000ffffU});
+    const LaneView view = LaneView::of(block, first + v);
+    if (2 * seen_by_all < view.most) {
+      mix_seen(block, place_of(block, first, v), view, seen_by_all);
     }
   }
 }
@@ -271,8 +308,13 @@ void store_result(const DotResult& result) {
     }
     LanesAvx512::transpose(scaled, kQueryLanes, result.turned + d, result.width);
   }
-  for (int64_t i = 0; i < result.rows * result.width; i += kQueryLanes) {
-    LanesAvx512::store_bf16(result.out + 2 * i, _mm512_loadu_ps(result.turned + i));
+  const int64_t size = result.rows * result.width;
+  for (int64_t token = 0; token < result.tokens; ++token) {
+    const float* turned = result.turned + token * size;
+    std::byte* out = result.out + token * result.token_stride;
+    for (int64_t i = 0; i < size; i += kQueryLanes) {
+      LanesAvx512::store_bf16(out + 2 * i, _mm512_loadu_ps(turned + i));
+    }
   }
 }
 

@@ -23,11 +23,12 @@ struct StoredKeys {
   int64_t width = 0;  ///< D
 };
 
-/// Query vectors of consecutive tokens against one block, carrying their softmax along.
+/// Query vectors against one block, carrying their softmax along. Lanes of a vector may belong to
+/// consecutive tokens, and later vectors to later ones.
 struct DotBlock {
   int64_t vectors = 0;
   int64_t width = 0;                  ///< D
-  const int32_t* visible = nullptr;   ///< [vectors] keys of the block that count, at least 1
+  const int32_t* visible = nullptr;   ///< [vectors, 16] keys of the block that count, from 0 on
   const uint32_t* queries = nullptr;  ///< [vectors, D / 2, 16] pairs of bf16
   StoredKeys keys = {};               ///< bf16
   const uint32_t* values = nullptr;   ///< [32, D]: values of two keys beside each other
@@ -39,15 +40,17 @@ struct DotBlock {
   float* mixed = nullptr;             ///< [vectors, D, 16], 0 before it
 };
 
-/// One vector's results.
+/// One vector's results: those of the first token, then those of the next.
 struct DotResult {
   int64_t width = 0;
-  int64_t rows = 0;  ///< queries of it that exist
+  int64_t tokens = 1;
+  int64_t rows = 0;          ///< queries of a token
+  int64_t token_stride = 0;  ///< bytes between tokens' outputs
   float scale = 1.0F;
   const float* sums = nullptr;   ///< [16]
   const float* mixed = nullptr;  ///< [D, 16]
   float* turned = nullptr;       ///< [16, D], scratch
-  std::byte* out = nullptr;      ///< bf16 [rows, D]
+  std::byte* out = nullptr;      ///< bf16 [tokens][rows, D]
 };
 
 /// Turns sixteen dense rows of bf16 [16, D] into pairs [D / 2, 16].
