@@ -12,8 +12,12 @@ struct LanesAvx2 {
   using Register = __m256;
   static constexpr int64_t kLanes = 8;
   static constexpr int kRowTile = 2;  ///< rows whose sums fit the registers beside four vectors
-  static constexpr int kStateVectors = 4;  ///< of each of two rows of an SSM state
+  static constexpr int kStateVectors = 8;  ///< of a row of an SSM state
 
+  /// Asks for the cache line at `address`, which need not be memory of ours.
+  static void prefetch(const std::byte* address) {
+    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+  }
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
   static Register multiply(Register a, Register b) { return _mm256_mul_ps(a, b); }
   static Register multiply_add(Register a, Register b, Register c) {
@@ -180,6 +184,14 @@ struct LanesAvx2 {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
     four = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+  }
+  /// to[i] = the sum of vector i of four.
+  static void sum_four(const float* vectors, float* to) {
+    const Register first = _mm256_hadd_ps(load(vectors), load(vectors + kLanes));
+    const Register second = _mm256_hadd_ps(load(vectors + 2 * kLanes), load(vectors + 3 * kLanes));
+    const Register all = _mm256_hadd_ps(first, second);
+    const __m128 sums = _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+    _mm_storeu_ps(to, sums);
   }
 
  private:

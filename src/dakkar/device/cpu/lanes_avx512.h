@@ -12,8 +12,12 @@ struct LanesAvx512 {
   using Register = __m512;
   static constexpr int64_t kLanes = 16;
   static constexpr int kRowTile = 4;  ///< rows whose sums fit the registers beside four vectors
-  static constexpr int kStateVectors = 8;  ///< of each of two rows of an SSM state
+  static constexpr int kStateVectors = 8;  ///< of a row of an SSM state
 
+  /// Asks for the cache line at `address`, which need not be memory of ours.
+  static void prefetch(const std::byte* address) {
+    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+  }
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
   static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }
   static Register multiply_add(Register a, Register b, Register c) {
@@ -183,6 +187,24 @@ struct LanesAvx512 {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     four = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+  }
+  /// to[i] = the sum of vector i of four.
+  static void sum_four(const float* vectors, float* to) {
+    Register four[4];
+    for (int64_t i = 0; i < 4; ++i) {
+      four[i] = load(vectors + i * kLanes);
+    }
+    // Pairs of rows are added lane by lane, until a quarter holds a part of each row's sum.
+    const Register first =
+        _mm512_add_ps(_mm512_unpacklo_ps(four[0], four[1]), _mm512_unpackhi_ps(four[0], four[1]));
+    const Register second =
+        _mm512_add_ps(_mm512_unpacklo_ps(four[2], four[3]), _mm512_unpackhi_ps(four[2], four[3]));
+    const Register all = _mm512_add_ps(_mm512_shuffle_ps(first, second, 0x44),
+                                       _mm512_shuffle_ps(first, second, 0xee));
+    const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(all), 1));
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(all), upper);
+    const __m128 sums = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    _mm_storeu_ps(to, sums);
   }
 
  private:

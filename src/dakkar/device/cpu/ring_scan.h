@@ -65,6 +65,7 @@ struct RingHead {
   float* weights = nullptr;  ///< [tokens padded], scratch
   float* folded = nullptr;   ///< [fold, P], scratch
   float* wide = nullptr;     ///< [4, N], scratch
+  float* lanes = nullptr;    ///< [P, 16], scratch
   float* read = nullptr;     ///< [outputs, P], scratch: state . C
   std::byte* y = nullptr;    ///< [outputs, P], rows `y_stride` bytes apart
   int64_t y_stride = 0;

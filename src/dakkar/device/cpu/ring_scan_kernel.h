@@ -2,6 +2,7 @@
 
 #include "dakkar/device/cpu/lane_math.h"
 #include "dakkar/device/cpu/ring_scan.h"
+#include "dakkar/device/cpu/ring_state_kernel.h"
 #include "dakkar/device/cpu/round_row_kernel.h"
 
 /// The bodies of `RingKernels` over the vectors of one instruction set, which `V` names; only that
@@ -49,102 +50,6 @@ void weigh_tokens(const RingHead& head, float until) {
 template <typename V>
 Elements input_of(const RingHead& head, int64_t token) {
   return {const_cast<std::byte*>(head.x[token]) + head.x_place, head.x_stored};
-}
-
-/// Columns of a few rows that stay in registers.
-template <typename V, int kRows, int kVectors>
-struct StateTile {
-  typename V::Register value[kRows][kVectors];
-
-  void load(const RingHead& head, int64_t row, int64_t n) {
-    for (int r = 0; r < kRows; ++r) {
-      for (int i = 0; i < kVectors; ++i) {
-        const int64_t at = (row + r) * head.columns + n + i * V::kLanes;
-        value[r][i] = head.fresh                    ? V::broadcast(0.0F)
-                      : head.kept == StateRow::kF16 ? V::widen_f16(head.state + 2 * at)
-                                                    : V::load(as_floats(head.state) + at);
-      }
-    }
-  }
-
-  /// Folds the ring's first tokens in; leaves the rows in `wide`, or where they are kept.
-  void fold(const RingHead& head, float carried, int64_t row, int64_t n) {
-    for (auto& vectors : value) {
-      for (auto& vector : vectors) {
-        vector = V::multiply(vector, V::broadcast(carried));
-      }
-    }
-    for (int64_t t = 0; t < head.fold; ++t) {
-      typename V::Register b[kVectors];
-      for (int i = 0; i < kVectors; ++i) {
-        b[i] = V::load(head.b + t * head.columns + n + i * V::kLanes);
-      }
-      for (int r = 0; r < kRows; ++r) {
-        const typename V::Register x = V::broadcast(head.folded[t * head.rows + row + r]);
-        for (int i = 0; i < kVectors; ++i) {
-          value[r][i] = V::multiply_add(x, b[i], value[r][i]);
-        }
-      }
-    }
-    const bool narrow = head.kept == StateRow::kF16;
-    float* to = narrow ? head.wide : as_floats(head.state) + row * head.columns;
-    for (int r = 0; r < kRows; ++r) {
-      for (int i = 0; i < kVectors; ++i) {
-        V::store(to + r * head.columns + n + i * V::kLanes, value[r][i]);
-      }
-    }
-  }
-
-  /// Adds state . C of each new token.
-  void read(const RingHead& head, int64_t row, int64_t n) const {
-    for (int64_t t = 0; t < head.tokens - head.first_new; ++t) {
-      const float* c = head.c + t * head.columns + n;
-      typename V::Register shared[kVectors];
-      for (int i = 0; i < kVectors; ++i) {
-        shared[i] = V::load(c + i * V::kLanes);
-      }
-      for (int r = 0; r < kRows; ++r) {
-        typename V::Register sum = V::multiply(value[r][0], shared[0]);
-        for (int i = 1; i < kVectors; ++i) {
-          sum = V::multiply_add(value[r][i], shared[i], sum);
-        }
-        head.read[t * head.rows + row + r] += V::sum(sum);
-      }
-    }
-  }
-
- private:
-  static float* as_floats(std::byte* state) { return reinterpret_cast<float*>(state); }
-};
-
-template <typename V, int kRows, int kVectors>
-void scan_columns(const RingHead& head, float carried, int64_t row, int64_t n) {
-  StateTile<V, kRows, kVectors> tile;
-  tile.load(head, row, n);
-  if (head.fold > 0) {
-    tile.fold(head, carried, row, n);
-  }
-  tile.read(head, row, n);
-}
-
-template <typename V, int kRows, int kVectors>
-void scan_state_rows(const RingHead& head, float carried, int64_t row) {
-  constexpr int64_t kWide = kVectors * V::kLanes;
-  int64_t n = 0;
-  for (; n + kWide <= head.columns; n += kWide) {
-    scan_columns<V, kRows, kVectors>(head, carried, row, n);
-  }
-  for (; n < head.columns; n += V::kLanes) {
-    scan_columns<V, kRows, 1>(head, carried, row, n);
-  }
-  for (int r = 0; r < kRows && head.fold > 0 && head.kept == StateRow::kF16; ++r) {
-    RowName name = head.name;
-    name.row += static_cast<uint32_t>(row + r);
-    round_row<V>({.name = name,
-                  .from = head.wide + r * head.columns,
-                  .count = head.columns,
-                  .to = reinterpret_cast<uint16_t*>(head.state) + (row + r) * head.columns});
-  }
 }
 
 /// `kVectors` vectors of channels of new token `t` from `p` on: what is `left` of the folded
@@ -209,13 +114,10 @@ void scan_ring(const RingHead& head) {
   for (int64_t p = 0; p < outputs * head.rows; ++p) {
     head.read[p] = 0.0F;
   }
-  const float carried = exp_of_one<V>(until);
-  // Folding is bound by arithmetic, so its tile is the squarest; reading is bound by memory.
-  for (int64_t row = 0; head.fold > 0 && row < head.rows; row += V::kRowTile) {
-    scan_state_rows<V, V::kRowTile, 4>(head, carried, row);
-  }
-  for (int64_t row = 0; head.fold == 0 && row < head.rows; row += 2) {
-    scan_state_rows<V, 2, V::kStateVectors>(head, carried, row);
+  if (head.kept == StateRow::kF16) {
+    pass_state<V, StateRow::kF16>(head, exp_of_one<V>(until));
+  } else {
+    pass_state<V, StateRow::kF32>(head, exp_of_one<V>(until));
   }
   for (int64_t t = 0; t < outputs; ++t) {
     output_token<V>(head, until, t);

@@ -53,6 +53,7 @@ RingHead scratch_for(const ScanPart& part, const RingInputs& in) {
   head.weights = part.scratch.take<float>(in.padded).data();
   head.folded = part.scratch.take<float>(in.fold * dims.head_dim).data();
   head.wide = part.scratch.take<float>(4 * dims.state).data();
+  head.lanes = part.scratch.take<float>(16 * dims.head_dim).data();
   head.read = part.scratch.take<float>(part.seq.tokens * dims.head_dim).data();
   return head;
 }
