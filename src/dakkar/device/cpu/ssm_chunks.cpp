@@ -18,7 +18,7 @@ class PartScan {
         c_(take(kMostChunkTokens * dims_.state)),
         turned_(take(kMostChunkTokens * dims_.state)),
         scores_(take(kMostChunkTokens * kMostChunkTokens)),
-        x_(take(kMostChunkTokens * dims_.head_dim)),
+        x_(take(part.heads * kMostChunkTokens * dims_.head_dim)),
         weighted_(take(kMostChunkTokens * dims_.head_dim)),
         decays_(take(kMostChunkTokens)),
         steps_(take(kMostChunkTokens)),
@@ -44,6 +44,7 @@ class PartScan {
   void run(int64_t begin, int64_t end, int64_t stop) {
     const int64_t count = end - begin;
     read_group(begin, count);
+    read_inputs(begin, count);
     ChunkHead head = {.group = {.count = count,
                                 .states = dims_.state,
                                 .b = b_.data(),
@@ -53,7 +54,6 @@ class PartScan {
                       .width = dims_.head_dim,
                       .first_new = std::max<int64_t>(0, part_.seq.position - begin),
                       .stop = stop - begin,
-                      .x = x_.data(),
                       .decays = decays_.data(),
                       .steps = steps_.data(),
                       .weights = weights_.data(),
@@ -65,7 +65,8 @@ class PartScan {
     const int64_t first_row = part_.seq.first_row + begin + head.first_new - part_.seq.position;
     for (int64_t i = 0; i < part_.heads; ++i) {
       const int64_t h = part_.first_head + i;
-      read_head(h, begin, count);
+      read_steps(h, begin, count);
+      head.x = input_of(i);
       head.d = part_.seq.args.d.as<float>()[h];
       head.state = state_of(i);
       head.y = row_address(y, first_row) + h * dims_.head_dim * size_of(y.dtype);
@@ -88,6 +89,7 @@ class PartScan {
 
  private:
   std::span<float> take(int64_t count) { return part_.scratch.take<float>(count); }
+  float* input_of(int64_t i) { return x_.data() + i * kMostChunkTokens * dims_.head_dim; }
   float* state_of(int64_t i) { return states_.data() + i * dims_.state * dims_.head_dim; }
 
   /// B and C of a chunk; C only where tokens are new, zeros behind the last token.
@@ -104,12 +106,21 @@ class PartScan {
     }
   }
 
-  void read_head(int64_t h, int64_t begin, int64_t count) {
+  /// Inputs of all heads, token by token: a token's heads lie side by side, tokens far apart.
+  void read_inputs(int64_t begin, int64_t count) {
+    const int64_t width = dims_.head_dim;
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t h = 0; h < part_.heads; ++h) {
+        part_.widen(begin + i, (part_.first_head + h) * width, width, input_of(h) + i * width);
+      }
+    }
+  }
+
+  void read_steps(int64_t h, int64_t begin, int64_t count) {
     const float a = part_.seq.args.a.as<float>()[h];
     float sum = 0.0F;
     for (int64_t i = 0; i < count; ++i) {
       const auto at = static_cast<size_t>(i);
-      part_.widen(begin + i, h * dims_.head_dim, dims_.head_dim, x_.data() + i * dims_.head_dim);
       steps_[at] = part_.steps_of(begin + i)[h];
       sum += steps_[at] * a;
       decays_[at] = sum;
@@ -126,7 +137,7 @@ class PartScan {
   std::span<float> c_;
   std::span<float> turned_;
   std::span<float> scores_;
-  std::span<float> x_;
+  std::span<float> x_;  ///< [heads, 128, P]
   std::span<float> weighted_;
   std::span<float> decays_;
   std::span<float> steps_;
