@@ -108,11 +108,22 @@ class PartScan {
 
   /// Inputs of all heads, token by token: a token's heads lie side by side, tokens far apart.
   void read_inputs(int64_t begin, int64_t count) {
+    constexpr int64_t kAhead = 4;
     const int64_t width = dims_.head_dim;
     for (int64_t i = 0; i < count; ++i) {
+      prefetch_inputs(begin + std::min(i + kAhead, count - 1));
       for (int64_t h = 0; h < part_.heads; ++h) {
         part_.widen(begin + i, (part_.first_head + h) * width, width, input_of(h) + i * width);
       }
+    }
+  }
+
+  void prefetch_inputs(int64_t p) {
+    constexpr int64_t kLine = 64;
+    const int64_t bytes = dims_.head_dim * size_of(dims_.activation);
+    const std::byte* inputs = part_.row(p) + part_.first_head * bytes;
+    for (int64_t at = 0; at < part_.heads * bytes; at += kLine) {
+      __builtin_prefetch(inputs + at);
     }
   }
 
