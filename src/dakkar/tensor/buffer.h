@@ -6,6 +6,8 @@
 
 namespace dak {
 
+class PageMapping;
+
 /// Owns zeroed host bytes, aligned to 64. Moves, never copies. Large ones have pages of their own,
 /// huge ones where the system has them, and give them back when they die.
 class Buffer final {
@@ -19,8 +21,10 @@ class Buffer final {
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
  private:
+  friend class PagePool;
+
   struct Free {
-    size_t mapped;  ///< bytes of the mapping; 0 for memory of the heap
+    PageMapping* pages;  ///< that the bytes lie in; none for memory of the heap
 
     void operator()(std::byte* bytes) const;
   };

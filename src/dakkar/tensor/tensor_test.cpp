@@ -1,12 +1,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "dakkar/tensor/buffer.h"
 #include "dakkar/tensor/dims.h"
 #include "dakkar/tensor/float_formats.h"
+#include "dakkar/tensor/page_pool.h"
 #include "dakkar/tensor/workspace.h"
 
 namespace dak {
@@ -83,6 +85,41 @@ TEST(WorkspaceTest, ScopeGivesBackWhatItTook) {
   }
   EXPECT_EQ(measure.used(), 0);
   EXPECT_EQ(measure.peak(), 512 + 256);
+}
+
+TEST(PagePoolTest, BuffersAreZeroedAlignedAndOutliveThePool) {
+  constexpr int64_t kSizes[] = {1, 100, 3 << 20, 5, 90 << 20, 60 << 20, 60 << 20, 60 << 20};
+  std::vector<Buffer> buffers;
+  {
+    PagePool pool;
+    EXPECT_TRUE(pool.take(0).empty());
+    for (const int64_t size : kSizes) {
+      buffers.push_back(pool.take(size));
+    }
+  }
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    std::byte* data = buffers[i].data();
+    const int64_t size = buffers[i].size();
+    EXPECT_EQ(size, kSizes[i]);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 64, 0U);
+    for (const int64_t at : {int64_t{0}, size / 2, size - 1}) {
+      EXPECT_EQ(data[at], std::byte{0}) << "buffer " << i << " at " << at;
+    }
+    data[0] = data[size / 2] = data[size - 1] = static_cast<std::byte>(i + 1);
+  }
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    for (const int64_t at : {int64_t{0}, buffers[i].size() / 2, buffers[i].size() - 1}) {
+      EXPECT_EQ(buffers[i].data()[at], static_cast<std::byte>(i + 1));
+    }
+    buffers[i] = Buffer();
+  }
+}
+
+TEST(PagePoolTest, SmallBuffersLieSideBySide) {
+  PagePool pool;
+  const Buffer first = pool.take(100);
+  const Buffer second = pool.take(3 << 20);
+  EXPECT_EQ(second.data() - first.data(), 128);
 }
 
 }  // namespace

@@ -85,12 +85,13 @@ class CpuBackend final : public Backend {
   }
   [[nodiscard]] Result<PackedWeight> pack(const QuantView& weight,
                                           Numerics numerics) const override {
-    return pack_panels(weight, numerics);
+    return pack_panels(weight, numerics, pages_);
   }
 
  private:
   InstructionSet set_;
   const KernelTable& kernels_;
+  mutable PagePool pages_;  ///< of packed weights
 };
 
 }  // namespace

@@ -64,9 +64,9 @@ void pack_pairs(const PanelRows& rows, int64_t columns, std::byte* to, const Pla
   }
 }
 
-Buffer pack_bf16(const QuantView& weight) {
+Buffer pack_bf16(const QuantView& weight, PagePool& pages) {
   const int64_t bytes = pairs_of(weight.columns) * kBf16PairBytes;
-  Buffer buffer(panels_of(weight.rows) * bytes);
+  Buffer buffer = pages.take(panels_of(weight.rows) * bytes);
   for (int64_t panel = 0; panel < panels_of(weight.rows); ++panel) {
     pack_pairs<uint32_t>(PanelRows(weight.values, panel), weight.columns,
                          buffer.data() + panel * bytes, [](int64_t n) { return n; });
@@ -81,9 +81,9 @@ int64_t fp8_place(int64_t n) {
   return group / 2 * 32 + i / 4 * 8 + group % 2 * 4 + i % 4;
 }
 
-Buffer pack_fp8(const QuantView& weight) {
+Buffer pack_fp8(const QuantView& weight, PagePool& pages) {
   const int64_t bytes = pairs_of(weight.columns) * kFp8PairBytes;
-  Buffer buffer(panels_of(weight.rows) * bytes);
+  Buffer buffer = pages.take(panels_of(weight.rows) * bytes);
   for (int64_t panel = 0; panel < panels_of(weight.rows); ++panel) {
     pack_pairs<uint16_t>(PanelRows(weight.values, panel), weight.columns,
                          buffer.data() + panel * bytes, fp8_place);
@@ -144,9 +144,9 @@ void pack_nvfp4_block(const PanelRows& codes, int64_t block, std::byte* to) {
   }
 }
 
-Buffer pack_nvfp4(const QuantView& weight) {
+Buffer pack_nvfp4(const QuantView& weight, PagePool& pages) {
   const int64_t blocks = weight.columns / kScaledColumns;
-  Buffer buffer(panels_of(weight.rows) * blocks * kNvfp4BlockBytes);
+  Buffer buffer = pages.take(panels_of(weight.rows) * blocks * kNvfp4BlockBytes);
   for (int64_t panel = 0; panel < panels_of(weight.rows); ++panel) {
     const PanelRows codes(weight.values, panel);
     const PanelRows scales(weight.block_scales, panel);
@@ -163,7 +163,7 @@ Buffer pack_nvfp4(const QuantView& weight) {
 
 }  // namespace
 
-Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics) {
+Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics, PagePool& pages) {
   if (numerics == Numerics::kF32) {
     return fail(ErrorCode::kUnimplemented, "f32 numerics run on the reference kernels only");
   }
@@ -175,9 +175,9 @@ Result<PackedWeight> pack_panels(const QuantView& weight, Numerics numerics) {
   if (packed->layout == kReferenceLayout) {
     return pack_reference(weight, numerics);
   }
-  packed->data = packed->layout == kBf16Panels    ? pack_bf16(weight)
-                 : packed->layout == kNvfp4Panels ? pack_nvfp4(weight)
-                                                  : pack_fp8(weight);
+  packed->data = packed->layout == kBf16Panels    ? pack_bf16(weight, pages)
+                 : packed->layout == kNvfp4Panels ? pack_nvfp4(weight, pages)
+                                                  : pack_fp8(weight, pages);
   return packed;
 }
 
