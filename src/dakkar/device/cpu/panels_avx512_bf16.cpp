@@ -15,107 +15,6 @@ __m512bh as_pairs(__m512i words) {
   return reinterpret_cast<__m512bh>(words);
 }
 
-/// Weights of one pair of columns: 64 outputs.
-struct PairOfColumns {
-  __m512bh of[kGroups];
-};
-
-template <int kRows>
-struct Sums {
-  __m512 of[kRows][kGroups];
-
-  void clear() {
-    for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        of[r][g] = _mm512_setzero_ps();
-      }
-    }
-  }
-
-  void load(const float* from) {
-    for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        of[r][g] = _mm512_loadu_ps(from + r * kPanel + g * kGroup);
-      }
-    }
-  }
-
-  void store(float* to) const {
-    for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        _mm512_storeu_ps(to + r * kPanel + g * kGroup, of[r][g]);
-      }
-    }
-  }
-
-  /// Adds one pair of the rows, which lie at `x`.
-  void multiply(const PairOfColumns& w, const int* x) {
-    for (int r = 0; r < kRows; ++r) {
-      const __m512bh input = as_pairs(_mm512_set1_epi32(x[r]));
-      for (int g = 0; g < kGroups; ++g) {
-        of[r][g] = _mm512_dpbf16_ps(of[r][g], w.of[g], input);
-      }
-    }
-  }
-
-  /// Multiplies by the scales of the 64 outputs and adds to the sums at `to`.
-  void add_scaled(const __m512 (&scales)[kGroups], float* to) const {
-    for (int g = 0; g < kGroups; ++g) {
-      for (int r = 0; r < kRows; ++r) {
-        float* at = to + r * kPanel + g * kGroup;
-        _mm512_storeu_ps(at, _mm512_fmadd_ps(of[r][g], scales[g], _mm512_loadu_ps(at)));
-      }
-    }
-  }
-};
-
-PairOfColumns load_pair(const uint16_t* values) {
-  PairOfColumns pair;
-  for (int g = 0; g < kGroups; ++g) {
-    pair.of[g] = as_pairs(_mm512_loadu_si512(values + g * kGroup * 2));
-  }
-  return pair;
-}
-
-template <int kRows>
-void multiply(const GroupProduct& product) {
-  const auto* x = static_cast<const int*>(product.x);
-  Sums<kRows> sums;
-  sums.load(product.sums);
-  for (int64_t pair = 0; pair < product.pairs; ++pair) {
-    sums.multiply(load_pair(product.values + pair * kPanel * 2), x + pair * kRows);
-  }
-  sums.store(product.sums);
-}
-
-template <int kRows>
-void multiply_nvfp4(const PackedProduct& product) {
-  const auto* x = static_cast<const int*>(product.x);
-  const std::byte* codes = product.codes;
-  const __m512i values = _mm512_load_si512(kE2m1Values);
-  for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs) {
-    const std::byte* scales = codes;
-    codes += kPanel;
-    Sums<kRows> sums;
-    sums.clear();
-    prefetch(scales);
-    for (int64_t i = 0; i < kScaledPairs; ++i) {
-      const __m512i words = _mm512_loadu_si512(codes);
-      prefetch(codes);
-      const auto lookup = [&](__m512i index) {
-        return as_pairs(_mm512_permutexvar_epi16(index, values));
-      };
-      sums.multiply({lookup(words), lookup(_mm512_srli_epi16(words, 4)),
-                     lookup(_mm512_srli_epi16(words, 8)), lookup(_mm512_srli_epi16(words, 12))},
-                    x + (pair + i) * kRows);
-      codes += kNvfp4PairBytes;
-    }
-    const F32Scales first(scales);
-    const F32Scales second(scales + kPanel / 2);
-    sums.add_scaled({first.low, first.high, second.low, second.high}, product.sums);
-  }
-}
-
 /// The low or high bytes of the bf16 values of e4m3 codes 0 to 127.
 struct CodeBytes {
   alignas(64) uint8_t low[128];
@@ -169,6 +68,164 @@ class Fp8Codes {
   __m512i high_first_;
   __m512i high_second_;
 };
+
+/// Which scale of a block stands where, for the four groups to come out of `Fp8Codes` in the halves
+/// of its words.
+struct ScaleOrder {
+  alignas(64) uint8_t of[kPanel];
+};
+
+constexpr ScaleOrder make_scale_order() {
+  ScaleOrder order{};
+  for (int64_t n = 0; n < kPanel; ++n) {
+    const int64_t group = n / kGroup;
+    const int64_t i = n % kGroup;
+    order.of[i / 4 * 16 + group / 2 * 8 + i % 4 * 2 + group % 2] = static_cast<uint8_t>(n);
+  }
+  return order;
+}
+
+constexpr ScaleOrder kScaleOrder = make_scale_order();
+
+/// The scales of one block of columns.
+struct BlockScales {
+  BlockScales(const Fp8Codes& table, const std::byte* codes) {
+    const __m512i ordered =
+        _mm512_permutexvar_epi8(_mm512_load_si512(kScaleOrder.of), _mm512_loadu_si512(codes));
+    __m512i words[2];
+    table.decode(ordered, &words[0], &words[1]);
+    for (int half = 0; half < 2; ++half) {
+      const __m512i second = _mm512_and_si512(words[half], _mm512_set1_epi32(-0x10000));
+      of[2 * half] = _mm512_castsi512_ps(_mm512_slli_epi32(words[half], 16));
+      of[2 * half + 1] = _mm512_castsi512_ps(second);
+    }
+  }
+
+  __m512 of[kGroups];
+};
+
+/// Weights of one pair of columns: 64 outputs.
+struct PairOfColumns {
+  __m512bh of[kGroups];
+};
+
+template <int kRows>
+struct Sums {
+  __m512 of[kRows][kGroups];
+
+  void clear() {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_setzero_ps();
+      }
+    }
+  }
+
+  void load(const float* from) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_loadu_ps(from + r * kPanel + g * kGroup);
+      }
+    }
+  }
+
+  void store(float* to) const {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        _mm512_storeu_ps(to + r * kPanel + g * kGroup, of[r][g]);
+      }
+    }
+  }
+
+  /// Adds one pair of the rows, which lie at `x`.
+  void multiply(const PairOfColumns& w, const int* x) {
+    for (int r = 0; r < kRows; ++r) {
+      const __m512bh input = as_pairs(_mm512_set1_epi32(x[r]));
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_dpbf16_ps(of[r][g], w.of[g], input);
+      }
+    }
+  }
+
+  /// Adds `sums` times the scales of their outputs.
+  void add_scaled(const Sums& sums, const BlockScales& scales) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int g = 0; g < kGroups; ++g) {
+        of[r][g] = _mm512_fmadd_ps(sums.of[r][g], scales.of[g], of[r][g]);
+      }
+    }
+  }
+
+  /// Multiplies by the scales and adds to the sums at `to`.
+  void add_scaled_to(float* to, const BlockScales& scales) const {
+    for (int g = 0; g < kGroups; ++g) {
+      for (int r = 0; r < kRows; ++r) {
+        float* at = to + r * kPanel + g * kGroup;
+        _mm512_storeu_ps(at, _mm512_fmadd_ps(of[r][g], scales.of[g], _mm512_loadu_ps(at)));
+      }
+    }
+  }
+};
+
+PairOfColumns load_pair(const uint16_t* values) {
+  PairOfColumns pair;
+  for (int g = 0; g < kGroups; ++g) {
+    pair.of[g] = as_pairs(_mm512_loadu_si512(values + g * kGroup * 2));
+  }
+  return pair;
+}
+
+template <int kRows>
+void multiply(const GroupProduct& product) {
+  const auto* x = static_cast<const int*>(product.x);
+  Sums<kRows> sums;
+  sums.load(product.sums);
+  for (int64_t pair = 0; pair < product.pairs; ++pair) {
+    sums.multiply(load_pair(product.values + pair * kPanel * 2), x + pair * kRows);
+  }
+  sums.store(product.sums);
+}
+
+/// Few rows leave registers for the sums of a whole panel.
+template <int kRows>
+void multiply_nvfp4(const PackedProduct& product) {
+  constexpr bool kInRegisters = kRows <= 2;
+  const Fp8Codes scale_table;
+  const auto* x = static_cast<const int*>(product.x);
+  const std::byte* codes = product.codes;
+  const __m512i values = _mm512_load_si512(kE2m1Values);
+  Sums<kRows> totals;
+  if constexpr (kInRegisters) {
+    totals.load(product.sums);
+  }
+  for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs) {
+    const std::byte* block = codes;
+    codes += kPanel;
+    Sums<kRows> sums;
+    sums.clear();
+    prefetch(block);
+    for (int64_t i = 0; i < kScaledPairs; ++i) {
+      const __m512i words = _mm512_loadu_si512(codes);
+      prefetch(codes);
+      const auto lookup = [&](__m512i index) {
+        return as_pairs(_mm512_permutexvar_epi16(index, values));
+      };
+      sums.multiply({lookup(words), lookup(_mm512_srli_epi16(words, 4)),
+                     lookup(_mm512_srli_epi16(words, 8)), lookup(_mm512_srli_epi16(words, 12))},
+                    x + (pair + i) * kRows);
+      codes += kNvfp4PairBytes;
+    }
+    const BlockScales scales(scale_table, block);
+    if constexpr (kInRegisters) {
+      totals.add_scaled(sums, scales);
+    } else {
+      sums.add_scaled_to(product.sums, scales);
+    }
+  }
+  if constexpr (kInRegisters) {
+    totals.store(product.sums);
+  }
+}
 
 template <int kRows>
 void multiply_fp8(const PackedProduct& product) {
