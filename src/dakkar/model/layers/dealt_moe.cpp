@@ -1,16 +1,11 @@
 #include "dakkar/model/layers/dealt_moe.h"
 
 #include <algorithm>
-#include <optional>
-#include <vector>
-
-#include <fmt/core.h>
 
 #include "dakkar/device/ops_dispatch.h"
 #include "dakkar/device/ops_linear.h"
 #include "dakkar/device/ops_moe.h"
-#include "dakkar/device/ops_norm.h"
-#include "dakkar/model/layers/mlp.h"
+#include "dakkar/model/layers/expert_weights.h"
 #include "dakkar/model/layers/router.h"
 
 namespace dak {
@@ -52,42 +47,22 @@ class DealtMoe final : public Mixer {
   TensorView gather(Context& ctx, const MixerInput& in, const Share& share) const;
 
   MoeConfig config_;
-  int64_t width_;  ///< Z, or H
-  DType activation_;
   DType sum_;          ///< of an expert sum: what fc2 reads, or f32
   Range latent_;       ///< columns of fc2 that this rank holds
   float part_ = 1.0F;  ///< of the sum that one rank contributes where all hold the whole
   int64_t ranks_;
   Router router_;
-  std::optional<PackedWeight> fc1_;
-  std::optional<PackedWeight> fc2_;
-  std::vector<PackedWeight> up_;
-  std::vector<PackedWeight> down_;
-  std::optional<Mlp> shared_;
+  ExpertWeights experts_;
 };
 
 DealtMoe::DealtMoe(ParameterReader& reader, const std::string& prefix, DType activation)
     : config_(reader.local().moe),
-      width_(reader.local().expert_width()),
-      activation_(activation),
       sum_(config_.latent > 0 ? activation : DType::kF32),
       latent_(inner_range(config_.latent, reader.shard())),
       part_(config_.latent > 0 ? 1.0F : 1.0F / static_cast<float>(reader.shard().tp)),
       ranks_(reader.shard().ep),
-      router_(reader, prefix) {
-  if (config_.latent > 0) {
-    fc1_ = reader.linear(prefix + ".fc1_latent_proj");
-    fc2_ = reader.linear(prefix + ".fc2_latent_proj");
-  }
-  const Range held = expert_range(config_.experts, reader.shard());
-  for (int64_t e = held.begin; e < held.end; ++e) {
-    up_.push_back(reader.linear(fmt::format("{}.experts.{}.up_proj", prefix, e)));
-    down_.push_back(reader.linear(fmt::format("{}.experts.{}.down_proj", prefix, e)));
-  }
-  if (config_.shared_inner > 0) {
-    shared_.emplace(reader, prefix + ".shared_experts", activation);
-  }
-}
+      router_(reader, prefix),
+      experts_(reader, prefix, activation) {}
 
 DealtMoe::Share DealtMoe::share_of(Context& ctx, const MixerInput& in) const {
   const int64_t tokens = in.x.dim(0);
@@ -132,7 +107,7 @@ DealtMoe::Exchange DealtMoe::plan_exchange(Context& ctx, const MixerInput& in, c
                             .rows = exchange.received_rows,
                             .count = received});
   // A token's choices are different experts: no more of them than are here can come.
-  const int64_t held = std::min(config_.chosen, std::max<int64_t>(1, std::ssize(up_)));
+  const int64_t held = std::min(config_.chosen, std::max<int64_t>(1, std::ssize(experts_.up)));
   exchange.received = {.bound = held * in.batch->grid_tokens, .value = received.as<int32_t>()};
   return exchange;
 }
@@ -140,7 +115,7 @@ DealtMoe::Exchange DealtMoe::plan_exchange(Context& ctx, const MixerInput& in, c
 TensorView DealtMoe::run_experts(Context& ctx, const Exchange& exchange,
                                  const TensorView& x) const {
   const int64_t rows = exchange.received.bound;
-  const TensorView out = ctx.workspace.take(DType::kF32, {rows, width_});
+  const TensorView out = ctx.workspace.take(DType::kF32, {rows, experts_.width});
   Workspace::Scope scope(ctx.workspace);
   const TensorView chosen = ctx.workspace.take(DType::kI32, {rows, 1});
   ctx.world->all_to_all_v(ctx.stream,
@@ -148,26 +123,12 @@ TensorView DealtMoe::run_experts(Context& ctx, const Exchange& exchange,
                            .send_rows = exchange.sent_rows.as<int32_t>(),
                            .receive = chosen,
                            .receive_rows = exchange.received_rows.as<int32_t>()});
-  const TensorView here = ctx.workspace.take(x.dtype, {rows, width_});
+  const TensorView here = ctx.workspace.take(x.dtype, {rows, experts_.width});
   ctx.world->all_to_all_v(ctx.stream, {.send = x,
                                        .send_rows = exchange.sent_rows.as<int32_t>(),
                                        .receive = here,
                                        .receive_rows = exchange.received_rows.as<int32_t>()});
-  const DeviceCount count = exchange.received;
-  const TensorView inner = ctx.workspace.take(activation_, {rows, config_.inner});
-  ops::expert_linear(ctx, {.x = here,
-                           .input = ExpertInput::kPerToken,
-                           .experts = up_,
-                           .chosen = chosen,
-                           .out = inner,
-                           .tokens = count});
-  ops::relu2(ctx, {.x = inner, .out = inner, .tokens = count});
-  ops::expert_linear(ctx, {.x = inner,
-                           .input = ExpertInput::kPerToken,
-                           .experts = down_,
-                           .chosen = chosen,
-                           .out = out,
-                           .tokens = count});
+  experts_.run(ctx, {.x = here, .chosen = chosen, .tokens = exchange.received}, out);
   return out;
 }
 
@@ -178,21 +139,21 @@ void DealtMoe::run_share(Context& ctx, const MixerInput& in, const Share& share,
   const Router::Choices choices =
       router_.route(ctx, {.x = x, .tokens = share.tokens, .share = part_});
   TensorView source = x;
-  if (fc1_) {
-    source = ctx.workspace.take(activation_, {share.rows, width_});
-    ops::linear(ctx, {.x = x, .weight = &*fc1_, .out = source, .tokens = share.tokens});
+  if (experts_.fc1) {
+    source = ctx.workspace.take(experts_.activation, {share.rows, experts_.width});
+    ops::linear(ctx, {.x = x, .weight = &*experts_.fc1, .out = source, .tokens = share.tokens});
   }
   const Exchange exchange = plan_exchange(ctx, in, share, choices.chosen);
   const int64_t rows = exchange.sent.bound;
-  const TensorView sent = ctx.workspace.take(source.dtype, {rows, width_});
+  const TensorView sent = ctx.workspace.take(source.dtype, {rows, experts_.width});
   ops::gather_rows(ctx, {.x = source, .rows = exchange.token, .out = sent, .count = exchange.sent});
   const TensorView done = run_experts(ctx, exchange, sent);
-  const TensorView back = ctx.workspace.take(DType::kF32, {rows, width_});
+  const TensorView back = ctx.workspace.take(DType::kF32, {rows, experts_.width});
   ctx.world->all_to_all_v(ctx.stream, {.send = done,
                                        .send_rows = exchange.received_rows.as<int32_t>(),
                                        .receive = back,
                                        .receive_rows = exchange.sent_rows.as<int32_t>()});
-  const TensorView each = ctx.workspace.take(DType::kF32, {rows, width_});
+  const TensorView each = ctx.workspace.take(DType::kF32, {rows, experts_.width});
   ops::gather_rows(ctx, {.x = back, .rows = exchange.place, .out = each, .count = exchange.sent});
   ops::combine_experts(ctx,
                        {.x = each, .weights = choices.weights, .out = out, .tokens = share.tokens});
@@ -200,32 +161,32 @@ void DealtMoe::run_share(Context& ctx, const MixerInput& in, const Share& share,
 
 TensorView DealtMoe::gather(Context& ctx, const MixerInput& in, const Share& share) const {
   const int64_t ranks = ctx.comm.size();
-  const TensorView all = ctx.workspace.take(sum_, {ranks, share.each, width_});
+  const TensorView all = ctx.workspace.take(sum_, {ranks, share.each, experts_.width});
   Workspace::Scope scope(ctx.workspace);
-  const TensorView mine = ranks == 1 ? all.reshaped({share.each, width_})
-                                     : ctx.workspace.take(sum_, {share.each, width_});
+  const TensorView mine = ranks == 1 ? all.reshaped({share.each, experts_.width})
+                                     : ctx.workspace.take(sum_, {share.each, experts_.width});
   run_share(ctx, in, share, mine.rows(0, share.rows));
   if (ranks > 1) {
     ctx.comm.all_gather(ctx.stream, mine, all);
   }
-  return all.reshaped({ranks * share.each, width_}).rows(0, in.x.dim(0));
+  return all.reshaped({ranks * share.each, experts_.width}).rows(0, in.x.dim(0));
 }
 
 void DealtMoe::forward(Context& ctx, const MixerInput& in) const {
   check(ctx.world != nullptr, "experts are dealt over the ranks of a grid");
   Workspace::Scope scope(ctx.workspace);
   const TensorView routed = gather(ctx, in, share_of(ctx, in));
-  if (fc2_) {
+  if (experts_.fc2) {
     // By linearity each rank applies its columns; the group's sum is the whole.
     ops::linear(ctx, {.x = routed.columns(latent_.begin, latent_.size()),
-                      .weight = &*fc2_,
+                      .weight = &*experts_.fc2,
                       .out = in.out,
                       .tokens = in.batch->tokens});
   } else {
     ctx.stream.copy(in.out.data, routed.data, in.out.bytes());
   }
-  if (shared_) {
-    shared_->add(ctx, in);
+  if (experts_.shared) {
+    experts_.shared->add(ctx, in);
   }
 }
 
