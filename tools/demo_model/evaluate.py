@@ -111,11 +111,11 @@ def run_family(options, clients, family):
 
     def ask(number):
         client, model = clients[number % len(clients)]
-        choice, usage = client.chat({**bodies[number], "model": model})
-        answer = answer_of(choice)
+        reply = client.chat({**bodies[number], "model": model})
+        answer = answer_of(reply["choices"][0])
         good = is_right(tasks[number], answer)
         progress.add(good)
-        return good, answer, usage
+        return good, answer, reply["usage"]
 
     at_once = min(options.at_once, LONG.get(family, (0, options.at_once))[1])
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:

@@ -59,11 +59,11 @@ class Client:
                     raise
 
     def chat(self, body):
-        """The first choice of a chat completion."""
+        """The whole reply of a chat completion."""
         status, reply = self.ask("POST", "/v1/chat/completions", body)
         if status != 200:
             raise RuntimeError(f"status {status}: {json.dumps(reply)[:400]}")
-        return reply["choices"][0], reply["usage"]
+        return reply
 
     def model(self):
         """The name under which the server shows its model."""
