@@ -1,8 +1,10 @@
 #include "dakkar/device/cpu/score_draw.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace dak::cpu {
 namespace {
@@ -43,16 +45,49 @@ ScoreDraw pick(std::span<const Candidate> candidates, double uniform) {
   return {};
 }
 
-/// The likeliest that hold `target` together.
-std::span<Candidate> keep_share(std::span<Candidate> candidates, double target) {
-  std::sort(candidates.begin(), candidates.end(), likelier);
-  double sum = 0.0;
-  size_t kept = 0;
-  while (kept < candidates.size() && (kept == 0 || sum < target)) {
-    sum += candidates[kept].share;
-    ++kept;
+/// Shares of about the same size: bins of 1/64 of a power of two, the likelier ones further up.
+size_t bin_of(const Candidate& candidate) {
+  return std::bit_cast<uint32_t>(static_cast<float>(candidate.share)) >> 17;
+}
+constexpr size_t kBins = (std::bit_cast<uint32_t>(1.0F) >> 17) + 1;
+
+/// The last of the likeliest that hold `target` together, or none if all of them do not. Whole bins
+/// are added up first, so that only one bin's candidates have to be sorted.
+std::optional<Candidate> last_kept(std::span<const Candidate> candidates, double target,
+                                   Scratch& scratch) {
+  const std::span<double> bins = scratch.take<double>(kBins);
+  std::fill(bins.begin(), bins.end(), 0.0);
+  for (const Candidate& candidate : candidates) {
+    bins[bin_of(candidate)] += candidate.share;
   }
-  return candidates.first(kept);
+  double sum = 0.0;
+  size_t bin = kBins;
+  while (bin > 0 && (sum < target || sum == 0.0)) {
+    sum += bins[--bin];
+  }
+  const std::span<Candidate> last = scratch.take<Candidate>(std::ssize(candidates));
+  const auto end = std::copy_if(candidates.begin(), candidates.end(), last.begin(),
+                                [&](const Candidate& c) { return bin_of(c) == bin; });
+  std::sort(last.begin(), end, likelier);
+  sum -= bins[bin];
+  for (auto it = last.begin(); it != end; ++it) {
+    sum += it->share;
+    if (sum >= target) {
+      return *it;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The likeliest that hold `target` together, in the order they came in; one at least.
+std::span<Candidate> keep_share(std::span<Candidate> candidates, double target, Scratch& scratch) {
+  const std::optional<Candidate> last = last_kept(candidates, target, scratch);
+  if (!last) {
+    return candidates;
+  }
+  const auto end = std::remove_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate& c) { return likelier(*last, c); });
+  return candidates.first(static_cast<size_t>(end - candidates.begin()));
 }
 
 /// One row's random draw.
@@ -80,7 +115,7 @@ class ShareDraw {
   [[nodiscard]] int64_t blocks() const { return std::ssize(scores_.tops); }
   [[nodiscard]] float* shares_of(int64_t b) { return shares_.data() + b * kBlockScores; }
 
-  /// Drops what is unlikely beside the likeliest, whose share is 1; then draws in id order.
+  /// Drops what is unlikely beside the likeliest, whose share is 1; then draws. All in id order.
   ScoreDraw choose(std::span<Candidate> candidates, double uniform) {
     if (row_.min_p > 0.0F) {
       const auto end =
@@ -89,8 +124,6 @@ class ShareDraw {
           });
       candidates = candidates.first(static_cast<size_t>(end - candidates.begin()));
     }
-    std::sort(candidates.begin(), candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
     return pick(candidates, uniform);
   }
 
@@ -115,9 +148,13 @@ class ShareDraw {
     if (count > most) {
       std::nth_element(kept.begin(), kept.begin() + row_.top_k, kept.end(), likelier);
       kept = kept.first(most);
+      std::sort(kept.begin(), kept.end(),
+                [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
     }
-    return row_.top_p < 1.0F ? keep_share(kept, static_cast<double>(row_.top_p) * total_of(kept))
-                             : kept;
+    if (row_.top_p >= 1.0F) {
+      return kept;
+    }
+    return keep_share(kept, static_cast<double>(row_.top_p) * total_of(kept), scratch_);
   }
 
   void compute_shares() {
@@ -147,7 +184,7 @@ class ShareDraw {
   }
 
   /// top-p of all. Ever smaller shares are let in until they hold enough together; tokens that hold
-  /// less than the share left out even all together need not be sorted.
+  /// less than the share left out even all together are not looked at.
   std::span<Candidate> likeliest() {
     constexpr float kStep = 0.25F;
     const double target = static_cast<double>(row_.top_p) * total_;
@@ -163,7 +200,7 @@ class ShareDraw {
       }
       // A margin for sums in another order.
     } while (held < target * (1.0 + 1e-5) && least > negligible);
-    return keep_share(gather(least), target);
+    return keep_share(gather(least), target, scratch_);
   }
 
   /// The block first, then the token in it.
