@@ -35,6 +35,39 @@ bool spin_until(const Done& done) {
 
 constexpr int kJobShift = 32;
 
+/// How `WorkerTeam::for_ranges` cuts `grains` grains: rounds of one part per thread, each of half
+/// of the rest, until the rest is less than two grains per thread, which are parts of their own.
+class Halvings final {
+ public:
+  Halvings(int64_t grains, int64_t threads) : grains_(grains), threads_(threads) {
+    while (left(rounds_) >= 2 * threads_) {
+      ++rounds_;
+    }
+  }
+
+  [[nodiscard]] int64_t parts() const { return rounds_ * threads_ + left(rounds_); }
+
+  /// The first grain of a part; that of part number `parts()` is their number.
+  [[nodiscard]] int64_t begin(int64_t part) const {
+    const int64_t round = std::min(part / threads_, rounds_);
+    const int64_t first = grains_ - left(round);
+    const int64_t place = part - round * threads_;
+    return round == rounds_ ? first + place
+                            : first + (left(round) - left(round + 1)) * place / threads_;
+  }
+
+ private:
+  /// Grains after some rounds.
+  [[nodiscard]] int64_t left(int64_t rounds) const {
+    const int64_t unit = int64_t{1} << rounds;
+    return (grains_ + unit - 1) / unit;
+  }
+
+  int64_t grains_;
+  int64_t threads_;
+  int64_t rounds_ = 0;
+};
+
 }  // namespace
 
 WorkerTeam::WorkerTeam(int threads)
@@ -72,13 +105,16 @@ void WorkerTeam::run(int64_t parts, FunctionRef<void(int64_t part, Scratch& scra
 
 void WorkerTeam::for_ranges(const Split& split,
                             FunctionRef<void(WorkRange range, Scratch& scratch)> work) {
-  check(split.grain > 0 && split.per_thread > 0, "ranges have a length");
-  const int64_t grains = (split.total + split.grain - 1) / split.grain;
-  const int64_t parts = std::min(grains, size_ == 1 ? 1 : split.per_thread * size_);
-  run(parts, [&](int64_t part, Scratch& scratch) {
-    const WorkRange range{.begin = part * grains / parts * split.grain,
-                          .end = std::min(split.total, (part + 1) * grains / parts * split.grain)};
-    work(range, scratch);
+  check(split.grain > 0, "ranges have a length");
+  if (size_ == 1) {
+    return run(split.total > 0 ? 1 : 0,
+               [&](int64_t, Scratch& scratch) { work({.begin = 0, .end = split.total}, scratch); });
+  }
+  const Halvings halvings((split.total + split.grain - 1) / split.grain, size_);
+  run(halvings.parts(), [&](int64_t part, Scratch& scratch) {
+    work({.begin = halvings.begin(part) * split.grain,
+          .end = std::min(split.total, halvings.begin(part + 1) * split.grain)},
+         scratch);
   });
 }
 

@@ -42,10 +42,11 @@ class WorkerTeam final {
 
   struct Split {
     int64_t total = 0;
-    int64_t grain = 1;       ///< ranges begin at its multiples and are not shorter, the last aside
-    int64_t per_thread = 4;  ///< ranges per thread, so that a thread that is held up costs little
+    int64_t grain = 1;  ///< ranges begin at its multiples and are not shorter, the last aside
   };
-  /// Cuts [0, total) into ranges of about equal length and calls work(range, scratch) for each:
+  /// Cuts [0, total) into ranges and calls work(range, scratch) for each. The first are long, since
+  /// a thread that begins elsewhere waits for memory; the last are short, so that threads end
+  /// together: each thread in turn gets its part of half of what is left.
   ///   team.for_ranges({.total = rows, .grain = 8}, [&](WorkRange rows, Scratch& scratch) { ... });
   void for_ranges(const Split& split, FunctionRef<void(WorkRange range, Scratch& scratch)> work);
 

@@ -83,6 +83,19 @@ TEST(WorkerTeamTest, RangesCoverTheTotalInGrains) {
   }
 }
 
+TEST(WorkerTeamTest, RangesAreLongFirstAndOfOneGrainAtTheEnd) {
+  WorkerTeam team(2);
+  std::vector<int64_t> length_at(1000);
+  team.for_ranges({.total = 1000, .grain = 10}, [&](WorkRange range, Scratch&) {
+    length_at[static_cast<size_t>(range.begin)] = range.end - range.begin;
+  });
+  EXPECT_EQ(length_at[0], 250);
+  EXPECT_EQ(length_at[250], 250);
+  EXPECT_EQ(length_at[500], 120);
+  EXPECT_EQ(length_at[980], 10);
+  EXPECT_EQ(length_at[990], 10);
+}
+
 TEST(WorkerTeamTest, ScratchIsAlignedApartAndGivenBack) {
   WorkerTeam team(2);
   std::byte* first = nullptr;

@@ -158,8 +158,9 @@ void expert_linear(WorkerTeam& team, const ExpertLinearArgs& args) {
                         .experts = experts.first(active),
                         .panels = (args.out.dim(1) + kPanel - 1) / kPanel,
                         .block_rows = std::min(most_rows, kRowBlock)};
-  // Experts have unequal numbers of rows: shorter ranges even that out.
-  team.for_ranges({.total = line.panels * static_cast<int64_t>(active), .per_thread = 16},
+  // Each range lays out the rows of its experts anew: with more of them that is work.
+  const int64_t grain = most_rows > kRowGroup ? (line.panels + 3) / 4 : 1;
+  team.for_ranges({.total = line.panels * static_cast<int64_t>(active), .grain = grain},
                   [&](WorkRange panels, Scratch& scratch) { run_line(line, panels, scratch); });
 }
 

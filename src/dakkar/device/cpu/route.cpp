@@ -108,7 +108,7 @@ void route(WorkerTeam& team, const RouteArgs& args) {
                         .kernels = kKernels,
                         .scores = team.kernel_scratch().take<float>(tokens * experts).data()};
   if (tokens < kTokensOfPart) {
-    team.for_ranges({.total = experts, .grain = kExpertsOfPart, .per_thread = 2},
+    team.for_ranges({.total = experts, .grain = kExpertsOfPart},
                     [&](WorkRange range, Scratch& scratch) {
                       score(run, {.begin = 0, .end = tokens}, range, scratch);
                     });
