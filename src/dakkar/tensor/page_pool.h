@@ -8,8 +8,8 @@
 namespace dak {
 
 /// Hands out zeroed buffers that lie side by side in large mappings. A matrix of a few MiB with a
-/// mapping of its own has up to 2 MiB of small pages at its end, which are read a third slower;
-/// here only the end of a mapping has.
+/// mapping of its own has up to 2 MiB of small pages at its end, which are read half as fast; here
+/// only the end of a mapping has.
 ///
 /// Safe from several threads. Buffers may outlive the pool; a mapping goes back with the last of
 /// its buffers, once the pool has left it too.

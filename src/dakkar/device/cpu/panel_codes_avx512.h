@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include "dakkar/device/cpu/panels.h"
+
 /// Codes of panels as AVX-512 looks them up. Included only by files compiled for AVX-512; all of it
 /// is internal to them.
 namespace dak::cpu {
@@ -19,7 +21,7 @@ alignas(64) constexpr uint16_t kE2m1Values[32] = {
 
 /// Reads memory some way ahead of the codes in use.
 inline void prefetch(const std::byte* codes) {
-  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(codes + kBytesAhead), _MM_HINT_T0);
 }
 
 /// The values of 32 e4m3 codes.

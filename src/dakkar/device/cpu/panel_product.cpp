@@ -37,6 +37,14 @@ GroupProduct decode(const PanelJob& job, const PackedChunk& chunk) {
   return product;
 }
 
+/// Asks for what kernels do not ask for ahead: the beginning of the first panel.
+void prefetch(const std::byte* codes) {
+  constexpr int64_t kLine = 64;
+  for (int64_t at = 0; at < kBytesAhead; at += kLine) {
+    __builtin_prefetch(codes + at);
+  }
+}
+
 int64_t rows_of(const RowGroups& x, int64_t group) {
   return x.first_row(group + 1) - x.first_row(group);
 }
@@ -121,6 +129,7 @@ void multiply_reference_rows(const PackedWeight& weight, const TensorView& x,
 
 void multiply_panels(const PanelJob& job, WorkRange panels, const ProductScratch& scratch) {
   check(job.x.rows() * kPanel <= std::ssize(scratch.sums), "the sums of all rows have room");
+  prefetch(codes_at(job.weight, panels.begin, 0));
   for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
     multiply_panel(job, panel, scratch);
     const int64_t n = panel * kPanel;

@@ -38,6 +38,8 @@ inline constexpr int64_t kNvfp4BlockBytes = kPanel + kScaledPairs * kNvfp4PairBy
 
 /// Pairs of columns that are decoded together: their bf16 values take half of a first cache.
 inline constexpr int64_t kChunkPairs = 64;
+/// Kernels ask for codes this many bytes before they need them.
+inline constexpr int64_t kBytesAhead = 4096;
 /// Most rows whose sums stay in registers at once.
 inline constexpr int64_t kRowGroup = 6;
 

@@ -27,7 +27,7 @@ __m256i load(const void* from) {
 
 /// Reads memory some way ahead of the codes in use.
 void prefetch(const std::byte* codes) {
-  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(codes + kBytesAhead), _MM_HINT_T0);
 }
 
 void store(void* to, __m256i value) {
