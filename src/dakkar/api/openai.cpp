@@ -38,6 +38,9 @@ void write_model(const ServedModel& model, std::string_view name, JsonText& json
     json.string(model.names.front());
   }
   json.key("max_model_len").integer(model.max_model_len);
+  if (model.trained_len > 0 && model.trained_len < model.max_model_len) {
+    json.key("trained_len").integer(model.trained_len);
+  }
   json.key("permission").open_array().close_array();
   json.close_object();
 }

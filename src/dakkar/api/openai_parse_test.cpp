@@ -7,11 +7,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "dakkar/api/openai.h"
+
 namespace dak {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 ServedModel served() {
   ServedModel model;
@@ -371,6 +374,14 @@ TEST(OpenAiChatTest, DamagedBodiesAreErrorsAndNothingWorse) {
     EXPECT_TRUE(request.has_value() || !request.error().message.empty());
   }
   EXPECT_GT(refused, 1000);
+}
+
+TEST(OpenAiModelsTest, TheTrainedLengthIsSaidWhereLongerRequestsAreLetIn) {
+  ServedModel model = served();
+  model.trained_len = 1000;
+  EXPECT_THAT(models_body(model), Not(HasSubstr("trained_len")));
+  model.trained_len = 256;
+  EXPECT_THAT(models_body(model), HasSubstr(R"("max_model_len":1000,"trained_len":256)"));
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct ServedModel {
   std::string fingerprint;         ///< build and checkpoint, changes when answers may change
   int64_t created = 0;             ///< Unix seconds
   int64_t max_model_len = 0;       ///< tokens of prompt and output
+  int64_t trained_len = 0;         ///< tokens that it was trained on; 0: as many
   int64_t vocab = 0;               ///< V: ids are below it
   GenerationDefaults defaults;
   RequestLimits limits;

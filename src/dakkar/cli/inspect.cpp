@@ -132,7 +132,7 @@ void print_tensors(const std::vector<TensorSpec>& specs, const FormatOf& format_
 
 void print_numbers(const ModelConfig& config) {
   fmt::print("  hidden     {}, vocabulary {}, trained for {} tokens\n", config.hidden, config.vocab,
-             config.max_positions);
+             config.trained_positions);
   if (config.count(LayerKind::kMamba) > 0) {
     fmt::print("  Mamba-2    {} heads of {}, state {}, {} groups, convolution over {}\n",
                config.mamba.heads, config.mamba.head_dim, config.mamba.state, config.mamba.groups,

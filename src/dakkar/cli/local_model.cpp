@@ -130,6 +130,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::start(Args args) {
                     .fingerprint = fingerprint(model->folder_, *model->weights_),
                     .created = std::time(nullptr),
                     .max_model_len = model->engine_->max_model_len(),
+                    .trained_len = model->folder_.config.trained_positions,
                     .vocab = model->folder_.config.vocab,
                     .defaults = model->folder_.defaults,
                     .limits = {}};

@@ -80,6 +80,13 @@ std::string_view text_line(const CheckpointText& text) {
                                          : "no chat template: use /v1/completions";
 }
 
+/// Says so where longer requests are let in than the model was trained on.
+std::string trained_note(const ServedModel& model) {
+  return model.trained_len > 0 && model.trained_len < model.max_model_len
+             ? fmt::format(" (trained on {})", model.trained_len)
+             : "";
+}
+
 void print_banner(LocalModel& model, const ServerConfig& config, uint16_t port) {
   const ModelFolder& folder = model.folder();
   Engine& engine = model.engine();
@@ -98,8 +105,8 @@ void print_banner(LocalModel& model, const ServerConfig& config, uint16_t port) 
   fmt::print("  memory   {} state slots of {}, {} KV pages of {} tokens ({} each)\n",
              stats.slots_total, human_bytes(spec.state_bytes()), stats.pages_total,
              spec.page_tokens, human_bytes(spec.page_bytes));
-  fmt::print("  limits   {} tokens per request, {} requests at a time\n", engine.max_model_len(),
-             engine.max_num_seqs());
+  fmt::print("  limits   {} tokens per request{}, {} requests at a time\n", engine.max_model_len(),
+             trained_note(model.served()), engine.max_num_seqs());
   fmt::print("  text     {}\n", text_line(model.text()));
   const std::string url = fmt::format("http://{}:{}", url_host(config.host), port);
   fmt::print("  keys     {}\n\n", config.api_keys.empty() ? "none needed" : "needed");

@@ -313,6 +313,9 @@ Result<ModelConfig> ModelConfig::parse(std::string_view json_text, std::string n
   config.hidden = fields.integer({"hidden_size"}, {1, kMaxWidth});
   config.vocab = fields.integer({"vocab_size"}, {1, kMaxVocab});
   config.max_positions = fields.integer({"max_position_embeddings"}, {1, int64_t{1} << 40}, 4096);
+  config.trained_positions =
+      std::min(config.max_positions, fields.integer({"original_max_position_embeddings"},
+                                                    {1, int64_t{1} << 40}, config.max_positions));
   config.norm_eps = read_eps(fields);
   config.residual_in_fp32 = fields.flag({"residual_in_fp32"}, false);
   config.dtype = read_dtype(fields);

@@ -67,10 +67,11 @@ struct MoeConfig {
 /// Everything about a model that is not a weight: parsed once from `config.json`, checked,
 /// immutable.
 struct ModelConfig {
-  std::string name;           ///< folder or hub name, for messages and as the served name
-  int64_t hidden = 0;         ///< H
-  int64_t vocab = 0;          ///< V
-  int64_t max_positions = 0;  ///< the trained length: a policy, since there are no positions
+  std::string name;               ///< folder or hub name, for messages and as the served name
+  int64_t hidden = 0;             ///< H
+  int64_t vocab = 0;              ///< V
+  int64_t max_positions = 0;      ///< most tokens: a policy, since there are no positions
+  int64_t trained_positions = 0;  ///< tokens it was trained on; not above `max_positions`
   float norm_eps = 1e-5F;
   bool residual_in_fp32 = false;
   DType dtype = DType::kBF16;      ///< of activations between kernels

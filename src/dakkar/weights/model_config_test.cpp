@@ -87,6 +87,15 @@ TEST(ModelConfigTest, ReadsLightningWhoseLatentSizeIsNull) {
   EXPECT_THAT(config.mtp_layers, ElementsAre(LayerKind::kAttention, LayerKind::kMoe));
 }
 
+TEST(ModelConfigTest, KnowsTheTrainedLengthWhereLongerPromptsAreLetIn) {
+  const ModelConfig plain = parsed(family::nano());
+  EXPECT_EQ(plain.trained_positions, plain.max_positions);
+  EXPECT_EQ(parsed(nano_with(R"("original_max_position_embeddings": 8192)")).trained_positions,
+            8192);
+  EXPECT_EQ(parsed(nano_with(R"("original_max_position_embeddings": 9999999)")).trained_positions,
+            plain.max_positions);
+}
+
 TEST(ModelConfigTest, ReadsTheDenseMembers) {
   const ModelConfig nine = parsed(family::nano_9b_v2());
   EXPECT_EQ(nine.mamba.in_proj_rows(), 22656);
