@@ -61,11 +61,12 @@ struct RingHead {
   const float* steps = nullptr;     ///< [tokens padded], zeros behind
   float a = 0.0F;
   float d = 0.0F;            ///< y += d * x
+  float until = 0.0F;        ///< decay exponent of the folded tokens, set by the scan
   float* decays = nullptr;   ///< [tokens padded], scratch
-  float* weights = nullptr;  ///< [tokens padded], scratch
+  float* weights = nullptr;  ///< [tokens padded], scratch, shared
   float* folded = nullptr;   ///< [fold, P], scratch
-  float* wide = nullptr;     ///< [4, N], scratch
-  float* lanes = nullptr;    ///< [P, 16], scratch
+  float* wide = nullptr;     ///< [4, N], scratch, shared
+  float* lanes = nullptr;    ///< [P, 16], scratch, shared
   float* read = nullptr;     ///< [outputs, P], scratch: state . C
   std::byte* y = nullptr;    ///< [outputs, P], rows `y_stride` bytes apart
   int64_t y_stride = 0;
@@ -76,7 +77,8 @@ struct RingHead {
 struct RingKernels {
   void (*round)(const RoundRow& row) = nullptr;
   void (*multiply)(const RingProducts& products) = nullptr;
-  void (*scan)(const RingHead& head) = nullptr;
+  /// Heads of one part; scratch that is not said to be shared is each head's own.
+  void (*scan)(RingHead* heads, int64_t count) = nullptr;
 };
 
 extern const RingKernels kRingsAvx2;

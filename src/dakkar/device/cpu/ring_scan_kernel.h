@@ -79,10 +79,10 @@ void output_channels(const RingHead& head, float left, int64_t t, int64_t p) {
 }
 
 template <typename V>
-void output_token(const RingHead& head, float folded, int64_t t) {
+void output_token(const RingHead& head, int64_t t) {
   const float until = head.decays[head.first_new + t];
   weigh_tokens<V>(head, until);
-  const float left = exp_of_one<V>(until - folded);
+  const float left = exp_of_one<V>(until - head.until);
   int64_t p = 0;
   for (; p + 4 * V::kLanes <= head.rows; p += 4 * V::kLanes) {
     output_channels<V, 4>(head, left, t, p);
@@ -92,17 +92,19 @@ void output_token(const RingHead& head, float folded, int64_t t) {
   }
 }
 
+/// Sums up the decays and weighs what is folded in.
 template <typename V>
-void scan_ring(const RingHead& head) {
+void weigh_ring(RingHead& head) {
   float sum = 0.0F;
   for (int64_t i = 0; i < padded_tokens<V>(head.tokens); ++i) {
     sum += head.steps[i] * head.a;
     head.decays[i] = sum;
   }
-  const float until = head.fold > 0 ? head.decays[head.fold - 1] : 0.0F;
-  if (head.fold > 0) {
-    weigh_tokens<V>(head, until);
+  if (head.fold == 0) {
+    return;
   }
+  head.until = head.decays[head.fold - 1];
+  weigh_tokens<V>(head, head.until);
   for (int64_t i = 0; i < head.fold; ++i) {
     const typename V::Register weight = V::broadcast(head.weights[i]);
     for (int64_t p = 0; p < head.rows; p += V::kLanes) {
@@ -110,17 +112,32 @@ void scan_ring(const RingHead& head) {
                V::multiply(weight, load_at<V>(input_of<V>(head, i), p, V::kLanes)));
     }
   }
-  const int64_t outputs = head.tokens - head.first_new;
-  for (int64_t p = 0; p < outputs * head.rows; ++p) {
-    head.read[p] = 0.0F;
-  }
+}
+
+template <typename V>
+void pass_head(const RingHead& head) {
+  const float carried = exp_of_one<V>(head.until);
   if (head.kept == StateRow::kF16) {
-    pass_state<V, StateRow::kF16>(head, exp_of_one<V>(until));
+    pass_state<V, StateRow::kF16>(head, carried);
   } else {
-    pass_state<V, StateRow::kF32>(head, exp_of_one<V>(until));
+    pass_state<V, StateRow::kF32>(head, carried);
   }
-  for (int64_t t = 0; t < outputs; ++t) {
-    output_token<V>(head, until, t);
+}
+
+/// All heads' states lie in one piece and are read without a pause: memory gives less to short
+/// runs.
+template <typename V>
+void scan_ring(RingHead* heads, int64_t count) {
+  for (int64_t h = 0; h < count; ++h) {
+    weigh_ring<V>(heads[h]);
+  }
+  for (int64_t h = 0; h < count; ++h) {
+    pass_head<V>(heads[h]);
+  }
+  for (int64_t h = 0; h < count; ++h) {
+    for (int64_t t = 0; t < heads[h].tokens - heads[h].first_new; ++t) {
+      output_token<V>(heads[h], t);
+    }
   }
 }
 

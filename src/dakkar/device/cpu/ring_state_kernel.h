@@ -157,10 +157,14 @@ void read_rows(const RingHead& head, const StateRows& rows) {
 /// the result, not yet rounded, with each new token's C. A state that is only read is not written.
 template <typename V, StateRow kKept>
 void pass_state(const RingHead& head, float carried) {
+  if (head.fold == 0 && head.fresh) {
+    for (int64_t i = 0; i < (head.tokens - head.first_new) * head.rows; ++i) {
+      head.read[i] = 0.0F;
+    }
+    return;
+  }
   if (head.fold == 0) {
-    // Nothing was folded into a fresh state yet.
-    const int64_t rows = head.fresh ? 0 : head.rows;
-    return read_rows<V, kKept>(head, {.data = head.state, .first = 0, .count = rows});
+    return read_rows<V, kKept>(head, {.data = head.state, .first = 0, .count = head.rows});
   }
   for (int64_t row = 0; row < head.rows; row += kStateRows) {
     std::byte* kept = head.state + row * head.columns * bytes_of<kKept>;

@@ -45,30 +45,11 @@ RingInputs read_ring(const ScanPart& part) {
   return in;
 }
 
-/// The head-sized arrays of a part, the same for each head.
-RingHead scratch_for(const ScanPart& part, const RingInputs& in) {
-  const MambaDims& dims = part.dims();
-  RingHead head;
-  head.decays = part.scratch.take<float>(in.padded).data();
-  head.weights = part.scratch.take<float>(in.padded).data();
-  head.folded = part.scratch.take<float>(in.fold * dims.head_dim).data();
-  head.wide = part.scratch.take<float>(4 * dims.state).data();
-  head.lanes = part.scratch.take<float>(16 * dims.head_dim).data();
-  head.read = part.scratch.take<float>(part.seq.tokens * dims.head_dim).data();
-  return head;
-}
-
-}  // namespace
-
-void decode_part(const ScanPart& part) {
+/// What does not differ between the part's heads, scratch that they share included.
+RingHead shared_head(const ScanPart& part, const RingInputs& in) {
   const SsmSequence& seq = part.seq;
   const MambaDims& dims = part.dims();
-  part.fill_steps();
-  const RingInputs in = read_ring(part);
-  check(in.tokens - in.fold <= dims.ring, "ssm_scan: the ring is too small for this step");
-  RingHead head = scratch_for(part, in);
-  const std::span<float> steps = part.scratch.take<float>(in.padded);
-  std::fill(steps.begin(), steps.end(), 0.0F);
+  RingHead head;
   head.kept = dims.stored == DType::kF16 ? StateRow::kF16 : StateRow::kF32;
   head.fresh = seq.base == 0;
   head.rows = dims.head_dim;
@@ -81,22 +62,50 @@ void decode_part(const ScanPart& part) {
   head.b = in.b.data();
   head.c = in.c.data();
   head.products = in.products.data();
-  head.steps = steps.data();
   head.y_stride = seq.args.y.stride(0) * size_of(seq.args.y.dtype);
   head.y_stored = seq.args.y.dtype == DType::kBF16 ? Stored::kBF16 : Stored::kF32;
-  for (int64_t h = part.first_head; h < part.first_head + part.heads; ++h) {
-    for (size_t i = 0; i < in.steps.size(); ++i) {
-      steps[i] = in.steps[i][h];
-    }
-    const int64_t row = h * dims.head_dim;
-    head.state = seq.state + row * dims.state * size_of(dims.stored);
-    head.name = row_name(seq, row, seq.base + in.fold);
-    head.x_place = row * size_of(dims.activation);
-    head.a = seq.args.a.as<float>()[h];
-    head.d = seq.args.d.as<float>()[h];
-    head.y = row_address(seq.args.y, seq.first_row) + row * size_of(seq.args.y.dtype);
-    part.kernels.rings.scan(head);
+  head.weights = part.scratch.take<float>(in.padded).data();
+  head.wide = part.scratch.take<float>(4 * dims.state).data();
+  head.lanes = part.scratch.take<float>(16 * dims.head_dim).data();
+  return head;
+}
+
+/// Makes `head` the part's head `h`.
+void point_at(RingHead& head, int64_t h, const ScanPart& part, const RingInputs& in) {
+  const SsmSequence& seq = part.seq;
+  const MambaDims& dims = part.dims();
+  const std::span<float> steps = part.scratch.take<float>(in.padded);
+  std::fill(steps.begin(), steps.end(), 0.0F);
+  for (size_t i = 0; i < in.steps.size(); ++i) {
+    steps[i] = in.steps[i][h];
   }
+  const int64_t row = h * dims.head_dim;
+  head.steps = steps.data();
+  head.decays = part.scratch.take<float>(in.padded).data();
+  head.folded = part.scratch.take<float>(in.fold * dims.head_dim).data();
+  head.read = part.scratch.take<float>(seq.tokens * dims.head_dim).data();
+  head.state = seq.state + row * dims.state * size_of(dims.stored);
+  head.name = row_name(seq, row, seq.base + in.fold);
+  head.x_place = row * size_of(dims.activation);
+  head.a = seq.args.a.as<float>()[h];
+  head.d = seq.args.d.as<float>()[h];
+  head.y = row_address(seq.args.y, seq.first_row) + row * size_of(seq.args.y.dtype);
+}
+
+}  // namespace
+
+void decode_part(const ScanPart& part) {
+  part.fill_steps();
+  const RingInputs in = read_ring(part);
+  check(in.tokens - in.fold <= part.dims().ring, "ssm_scan: the ring is too small for this step");
+  const RingHead shared = shared_head(part, in);
+  const std::span<RingHead> heads = part.scratch.take<RingHead>(part.heads);
+  for (int64_t i = 0; i < part.heads; ++i) {
+    RingHead& head = heads[static_cast<size_t>(i)];
+    head = shared;
+    point_at(head, part.first_head + i, part, in);
+  }
+  part.kernels.rings.scan(heads.data(), part.heads);
 }
 
 }  // namespace dak::cpu
