@@ -63,25 +63,20 @@ Result<int> compare_with_file(const CheckOptions& options, const RecordedCheck& 
     }
   }
   const Numerics numerics = options.model.numerics == "f32" ? Numerics::kF32 : Numerics::kShipped;
-  return conclude(compare_checks(now.run, then->run, numerics), options.against_file);
+  return conclude(compare_checks(now.run, then->run, CheckBar::of(numerics)), options.against_file);
 }
 
-Result<int> compare_with_reference(ModelLoadArgs load, const CheckRun& device) {
+Result<int> compare_with_reference(const ModelLoadArgs& load, const CheckRun& device) {
   if (load.backend->name() == "reference") {
     return fail(ErrorCode::kInvalidArgument,
                 "the reference kernels would be compared with themselves: name another --device, "
                 "or --record or --against a file");
   }
-  const Result<std::unique_ptr<Backend>> reference = open_reference();
-  if (!reference) {
-    return fail(reference.error());
+  const Result<CheckReport> report = check_by_reference(load, device);
+  if (!report) {
+    return fail(report.error());
   }
-  load.backend = reference->get();
-  const Result<CheckRun> expected = run_check(load);
-  if (!expected) {
-    return fail(expected.error());
-  }
-  return conclude(compare_checks(device, *expected, load.numerics), "the reference kernels");
+  return conclude(*report, "the reference kernels");
 }
 
 }  // namespace

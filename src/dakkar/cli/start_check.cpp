@@ -45,21 +45,18 @@ SelfCheck check_model(const ModelOptions& options, const LocalModel& model) {
   load.ep = grid.ep;
   load.state = state_storage(options);
   const Result<CheckRun> device = run_check(load);
-  const Result<std::unique_ptr<Backend>> reference = open_reference();
-  if (!device || !reference) {
-    return broken(device ? reference.error() : device.error());
+  if (!device) {
+    return broken(device.error());
   }
-  load.backend = reference->get();
-  const Result<CheckRun> expected = run_check(load);
-  if (!expected) {
-    return broken(expected.error());
+  const Result<CheckReport> report = check_by_reference(load, *device);
+  if (!report) {
+    return broken(report.error());
   }
-  const CheckReport report = compare_checks(*device, *expected, load.numerics);
-  const bool same = report.outcome == CheckReport::Outcome::kSame;
+  const bool same = report->outcome == CheckReport::Outcome::kSame;
   return {.outcome = same ? SelfCheck::Outcome::kPassed : SelfCheck::Outcome::kFailed,
-          .detail = report.detail,
-          .logits_error = report.logits_error,
-          .state_error = report.state_error,
+          .detail = report->detail,
+          .logits_error = report->logits_error,
+          .state_error = report->state_error,
           .seconds = seconds_between(begin, steady_now())};
 }
 

@@ -64,6 +64,14 @@ std::vector<double> row_errors(const CheckRun& got, const CheckRun& expected) {
   return errors;
 }
 
+std::vector<double> layer_errors(const CheckRun& got, const CheckRun& expected) {
+  std::vector<double> errors;
+  for (size_t i = 0; i < expected.states.size(); ++i) {
+    errors.push_back(relative_error(got.states[i], expected.states[i]));
+  }
+  return errors;
+}
+
 bool same_shape(const CheckRun& got, const CheckRun& expected) {
   const auto size = [](const std::vector<float>& state) { return state.size(); };
   return got.logits.size() == expected.logits.size() && !expected.logits.empty() &&
@@ -96,33 +104,67 @@ Result<CheckRun> run_check(const ModelLoadArgs& load) {
   return check;
 }
 
-CheckReport compare_checks(const CheckRun& got, const CheckRun& expected, Numerics numerics) {
+CheckBar CheckBar::of(Numerics numerics) {
+  const double bar = numerics == Numerics::kF32 ? 1e-4 : 2e-2;
+  return {.logits = bar, .state = bar};
+}
+
+CheckBar CheckBar::of(const CheckRun& shipped, const CheckRun& f32) {
+  constexpr double kApart = 1.5;
+  CheckBar bar = of(Numerics::kShipped);
+  if (same_shape(shipped, f32)) {
+    bar.logits = std::max(bar.logits, kApart * quantile(row_errors(shipped, f32), 0.5));
+    bar.state = std::max(bar.state, kApart * quantile(layer_errors(shipped, f32), 0.5));
+  }
+  return bar;
+}
+
+CheckReport compare_checks(const CheckRun& got, const CheckRun& expected, const CheckBar& bar) {
   if (!same_shape(got, expected)) {
     return {.outcome = CheckReport::Outcome::kDifferent,
             .logits_error = HUGE_VAL,
             .state_error = HUGE_VAL,
             .detail = "the runs have other shapes: these are different models"};
   }
-  const double bar = numerics == Numerics::kF32 ? 1e-4 : 2e-2;
   const std::vector<double> rows = row_errors(got, expected);
-  std::vector<double> layers;
-  for (size_t i = 0; i < expected.states.size(); ++i) {
-    layers.push_back(relative_error(got.states[i], expected.states[i]));
-  }
-  const auto within = std::count_if(rows.begin(), rows.end(), [&](double e) { return e <= bar; });
+  const std::vector<double> layers = layer_errors(got, expected);
+  const auto within =
+      std::count_if(rows.begin(), rows.end(), [&](double e) { return e <= bar.logits; });
   CheckReport report{.outcome = CheckReport::Outcome::kSame,
                      .logits_error = quantile(rows, 0.5),
                      .state_error = quantile(layers, 0.5),
                      .detail = {}};
-  if (4 * within < 3 * kCheckTokens || report.state_error > bar || quantile(rows, 1.0) > 1e30) {
+  if (4 * within < 3 * kCheckTokens || report.state_error > bar.state ||
+      quantile(rows, 1.0) > 1e30) {
     report.outcome = CheckReport::Outcome::kDifferent;
   }
   report.detail = fmt::format(
-      "logits differ by {:.2g} (median row; worst {:.2g}), {} of {} rows within {:.0e}; states of "
+      "logits differ by {:.2g} (median row; worst {:.2g}), {} of {} rows within {:.2g}; states of "
       "{} layers by {:.2g} (median; worst {:.2g})",
-      report.logits_error, quantile(rows, 1.0), within, kCheckTokens, bar, layers.size(),
+      report.logits_error, quantile(rows, 1.0), within, kCheckTokens, bar.logits, layers.size(),
       report.state_error, quantile(layers, 1.0));
   return report;
+}
+
+Result<CheckReport> check_by_reference(ModelLoadArgs load, const CheckRun& got) {
+  const Result<std::unique_ptr<Backend>> reference = open_reference();
+  if (!reference) {
+    return fail(reference.error());
+  }
+  load.backend = reference->get();
+  const Result<CheckRun> expected = run_check(load);
+  if (!expected || load.numerics == Numerics::kF32) {
+    return expected
+               ? Result<CheckReport>(compare_checks(got, *expected, CheckBar::of(load.numerics)))
+               : fail(expected.error());
+  }
+  load.numerics = Numerics::kF32;
+  load.state = StateStorage::kF32;
+  const Result<CheckRun> f32 = run_check(load);
+  if (!f32) {
+    return fail(f32.error());
+  }
+  return compare_checks(got, *expected, CheckBar::of(*expected, *f32));
 }
 
 }  // namespace dak

@@ -33,7 +33,7 @@ void spoil_rows(CheckRun& run, size_t rows) {
 }
 
 Outcome outcome_of(const CheckRun& got) {
-  return compare_checks(got, plain_run(), Numerics::kShipped).outcome;
+  return compare_checks(got, plain_run(), CheckBar::of(Numerics::kShipped)).outcome;
 }
 
 TEST(SelfCheckTest, SmallErrorsEverywhereAndLargeOnesInFewRowsPass) {
@@ -42,7 +42,8 @@ TEST(SelfCheckTest, SmallErrorsEverywhereAndLargeOnesInFewRowsPass) {
     value *= 1.01F;
   }
   EXPECT_EQ(outcome_of(close), Outcome::kSame);
-  EXPECT_EQ(compare_checks(close, plain_run(), Numerics::kF32).outcome, Outcome::kDifferent);
+  EXPECT_EQ(compare_checks(close, plain_run(), CheckBar::of(Numerics::kF32)).outcome,
+            Outcome::kDifferent);
   CheckRun tied = plain_run();
   spoil_rows(tied, 4);
   EXPECT_EQ(outcome_of(tied), Outcome::kSame);
@@ -65,8 +66,22 @@ TEST(SelfCheckTest, WrongStatesAndNanAndOtherShapesDoNotPass) {
   EXPECT_EQ(outcome_of(nan), Outcome::kDifferent);
   CheckRun other = plain_run();
   other.states.pop_back();
-  EXPECT_THAT(compare_checks(other, plain_run(), Numerics::kShipped).detail,
+  EXPECT_THAT(compare_checks(other, plain_run(), CheckBar::of(Numerics::kShipped)).detail,
               HasSubstr("other shapes"));
+}
+
+TEST(SelfCheckTest, TheBarIsWiderWhereShippedNumericsThemselvesDifferMoreFromF32) {
+  CheckRun coarse = plain_run();
+  for (float& value : coarse.logits) {
+    value *= 1.1F;
+  }
+  const CheckBar wide = CheckBar::of(coarse, plain_run());
+  EXPECT_NEAR(wide.logits, 0.15, 1e-3);
+  EXPECT_EQ(wide.state, CheckBar::of(Numerics::kShipped).state);
+  const CheckBar plain = CheckBar::of(plain_run(), plain_run());
+  EXPECT_EQ(plain.logits, CheckBar::of(Numerics::kShipped).logits);
+  EXPECT_EQ(compare_checks(coarse, plain_run(), wide).outcome, Outcome::kSame);
+  EXPECT_EQ(compare_checks(coarse, plain_run(), plain).outcome, Outcome::kDifferent);
 }
 
 /// A committed checkpoint and the two backends.
@@ -90,7 +105,7 @@ TEST_P(SelfCheckModelTest, TheCpuPassesAgainstTheReference) {
     GTEST_SKIP() << cpu.error().message;
   }
   const CheckReport report =
-      compare_checks(run(**cpu), run(**open_reference()), Numerics::kShipped);
+      compare_checks(run(**cpu), run(**open_reference()), CheckBar::of(Numerics::kShipped));
   EXPECT_EQ(report.outcome, Outcome::kSame) << report.detail;
   EXPECT_GT(report.logits_error, 0.0) << "two ways of computing never agree in every bit";
 }
