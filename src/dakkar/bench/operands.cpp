@@ -9,17 +9,6 @@
 namespace dak::bench {
 namespace {
 
-constexpr int64_t kAlignment = 256;
-constexpr int64_t kBlock = int64_t{1} << 20;  // small tensors share an allocation
-
-int64_t elements_of(std::initializer_list<int64_t> shape) {
-  int64_t count = 1;
-  for (const int64_t size : shape) {
-    count *= size;
-  }
-  return count;
-}
-
 /// Random words of which every 16 bits are `(bits & keep) | set`.
 Buffer random_bits(RandomWords& random, int64_t bytes, uint16_t keep, uint16_t set) {
   constexpr uint64_t kEach = 0x0001000100010001ULL;
@@ -90,26 +79,8 @@ Operands::Operands(const Backend& backend)
       context_{.stream = *stream_,
                .kernels = backend.kernels(),
                .comm = *group_,
-               .workspace = workspace_} {}
-
-std::byte* Operands::bytes(int64_t size) {
-  const int64_t aligned = (size + kAlignment - 1) / kAlignment * kAlignment;
-  if (memory_.empty() || memory_.back().size() - used_ < aligned) {
-    memory_.push_back(backend_.allocate(std::max(kBlock, aligned)).value());
-    used_ = 0;
-  }
-  used_ += aligned;
-  return memory_.back().data() + used_ - aligned;
-}
-
-void Operands::write(void* to, const void* from, int64_t size) {
-  stream_->copy(to, from, size);
-  stream_->synchronize();
-}
-
-TensorView Operands::zeros(DType dtype, std::initializer_list<int64_t> shape) {
-  return TensorView::dense(bytes(elements_of(shape) * size_of(dtype)), dtype, shape);
-}
+               .workspace = workspace_},
+      arena_(backend, *stream_) {}
 
 TensorView Operands::uniform(DType dtype, std::initializer_list<int64_t> shape, float low,
                              float high) {
@@ -118,9 +89,7 @@ TensorView Operands::uniform(DType dtype, std::initializer_list<int64_t> shape, 
   for (float& value : values) {
     value = random_.uniform(low, high);
   }
-  std::vector<std::byte> raw(static_cast<size_t>(view.bytes()));
-  store_floats(values, dtype, raw.data());
-  write(view.data, raw.data(), view.bytes());
+  arena_.write(view, values);
   return view;
 }
 
@@ -133,10 +102,6 @@ std::vector<TensorView> Operands::rotating(DType dtype, std::initializer_list<in
     all.push_back(copy);
   }
   return all;
-}
-
-DeviceCount Operands::count(int64_t value) {
-  return {.bound = value, .value = array(std::vector<int32_t>{static_cast<int32_t>(value)})};
 }
 
 std::span<const PackedWeight> Operands::weights(QuantFormat format, int64_t n, int64_t k,

@@ -8,6 +8,7 @@
 
 #include "dakkar/device/backend.h"
 #include "dakkar/device/context.h"
+#include "dakkar/device/device_arena.h"
 
 namespace dak::bench {
 
@@ -48,21 +49,20 @@ class Operands final {
   TensorView activations(std::initializer_list<int64_t> shape, DType dtype = DType::kBF16) {
     return uniform(dtype, shape, -1.0F, 1.0F);
   }
-  TensorView zeros(DType dtype, std::initializer_list<int64_t> shape);
+  TensorView zeros(DType dtype, std::initializer_list<int64_t> shape) {
+    return arena_.zeros(dtype, {shape.begin(), shape.size()});
+  }
   /// `copies` tensors of equal values in [-1, 1) at different places.
   std::vector<TensorView> rotating(DType dtype, std::initializer_list<int64_t> shape,
                                    int64_t copies);
   /// Zeroed device bytes.
-  std::byte* bytes(int64_t size);
+  std::byte* bytes(int64_t size) { return arena_.bytes(size); }
   template <typename T>
   T* array(const std::vector<T>& values) {
-    const auto size = static_cast<int64_t>(values.size() * sizeof(T));
-    auto* to = reinterpret_cast<T*>(bytes(size));
-    write(to, values.data(), size);
-    return to;
+    return arena_.array(values);
   }
-  void write(void* to, const void* from, int64_t size);
-  DeviceCount count(int64_t value);
+  void write(void* to, const void* from, int64_t size) { arena_.copy(to, from, size); }
+  DeviceCount count(int64_t value) { return arena_.count(value); }
 
   /// `copies` packed weights [n, k] of equal values at different places.
   std::span<const PackedWeight> weights(QuantFormat format, int64_t n, int64_t k, int64_t copies);
@@ -79,8 +79,7 @@ class Operands final {
   RandomWords random_;
   Workspace workspace_;
   Context context_;
-  std::deque<DeviceMemory> memory_;
-  int64_t used_ = 0;  ///< bytes of the newest block
+  DeviceArena arena_;
   std::deque<std::vector<PackedWeight>> weights_;
 };
 

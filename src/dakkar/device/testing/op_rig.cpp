@@ -10,9 +10,6 @@
 namespace dak::testing {
 namespace {
 
-constexpr int64_t kAlignment = 256;
-constexpr int64_t kBlock = int64_t{1} << 20;  // many small tensors share an allocation
-
 int64_t elements_of(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) {
@@ -69,38 +66,18 @@ OpRig::OpRig(const Backend& backend, uint64_t seed)
       context_{.stream = *stream_,
                .kernels = backend.kernels(),
                .comm = *group_,
-               .workspace = workspace_} {}
+               .workspace = workspace_},
+      arena_(backend, *stream_) {}
 
-std::byte* OpRig::bytes(int64_t size) {
-  const int64_t aligned = (size + kAlignment - 1) / kAlignment * kAlignment;
-  if (memory_.empty() || memory_.back().size() - used_ < aligned) {
-    memory_.push_back(backend_.allocate(std::max(kBlock, aligned)).value());
-    used_ = 0;
-  }
-  used_ += aligned;
-  return memory_.back().data() + used_ - aligned;
-}
-
-void OpRig::copy(void* to, const void* from, int64_t size) {
-  stream_->copy(to, from, size);
-  stream_->synchronize();
-}
-
-TensorView OpRig::tensor(DType dtype, std::vector<int64_t> shape,
+TensorView OpRig::tensor(DType dtype, const std::vector<int64_t>& shape,
                          const std::vector<float>& values) {
-  const TensorView view = zeros(dtype, std::move(shape));
+  const TensorView view = zeros(dtype, shape);
   write(view, values);
   return view;
 }
 
-TensorView OpRig::randoms(DType dtype, std::vector<int64_t> shape, Spread spread) {
-  const std::vector<float> values = normal(random_, elements_of(shape), spread);
-  return tensor(dtype, std::move(shape), values);
-}
-
-TensorView OpRig::zeros(DType dtype, std::vector<int64_t> shape) {
-  std::byte* data = bytes(elements_of(shape) * size_of(dtype));
-  return TensorView::dense(data, dtype, std::span<const int64_t>(shape));
+TensorView OpRig::randoms(DType dtype, const std::vector<int64_t>& shape, Spread spread) {
+  return tensor(dtype, shape, normal(random_, elements_of(shape), spread));
 }
 
 TensorView OpRig::ints(const std::vector<int32_t>& values) {
@@ -131,13 +108,9 @@ const PackedWeight& OpRig::pack(const QuantView& view, Numerics numerics) {
   return weights_.back();
 }
 
-DeviceCount OpRig::count(int64_t value) {
-  return {.bound = value, .value = array(std::vector<int32_t>{static_cast<int32_t>(value)})};
-}
-
 void OpRig::set_count(const DeviceCount& count, int64_t value) {
   const auto narrow = static_cast<int32_t>(value);
-  copy(const_cast<int32_t*>(count.value), &narrow, sizeof(narrow));
+  arena_.copy(const_cast<int32_t*>(count.value), &narrow, sizeof(narrow));
 }
 
 SequenceTable OpRig::table(const std::vector<StepSequence>& sequences, int64_t decodes,
@@ -179,14 +152,6 @@ std::vector<float> OpRig::read(const TensorView& view) {
 
 std::vector<int32_t> OpRig::read_ints(const TensorView& view) {
   return read_array(view.as<int32_t>(), view.elements());
-}
-
-void OpRig::write(const TensorView& view, const std::vector<float>& values) {
-  check(view.is_dense() && view.elements() == static_cast<int64_t>(values.size()),
-        "a test writes as many values as a tensor holds");
-  std::vector<std::byte> raw(static_cast<size_t>(view.bytes()));
-  store_floats(values, view.dtype, raw.data());
-  copy(view.data, raw.data(), view.bytes());
 }
 
 QuantTensor random_weight(std::mt19937_64& random, QuantFormat format, int64_t n, int64_t k) {

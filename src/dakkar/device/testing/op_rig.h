@@ -8,6 +8,7 @@
 
 #include "dakkar/device/backend.h"
 #include "dakkar/device/context.h"
+#include "dakkar/device/device_arena.h"
 
 namespace dak::testing {
 
@@ -35,13 +36,16 @@ class OpRig final {
   [[nodiscard]] std::mt19937_64& random() { return random_; }
 
   /// A device tensor holding `values`, rounded to `dtype`.
-  TensorView tensor(DType dtype, std::vector<int64_t> shape, const std::vector<float>& values);
+  TensorView tensor(DType dtype, const std::vector<int64_t>& shape,
+                    const std::vector<float>& values);
   /// Normally distributed values.
-  TensorView randoms(DType dtype, std::vector<int64_t> shape, Spread spread = {});
-  TensorView zeros(DType dtype, std::vector<int64_t> shape);
+  TensorView randoms(DType dtype, const std::vector<int64_t>& shape, Spread spread = {});
+  TensorView zeros(DType dtype, const std::vector<int64_t>& shape) {
+    return arena_.zeros(dtype, shape);
+  }
   TensorView ints(const std::vector<int32_t>& values);
   /// Zeroed device bytes that live as long as the rig.
-  std::byte* bytes(int64_t size);
+  std::byte* bytes(int64_t size) { return arena_.bytes(size); }
 
   /// A random weight [n, k] of that format, packed by the backend; values are about 1/sqrt(k).
   const PackedWeight& weight(QuantFormat format, int64_t n, int64_t k);
@@ -52,7 +56,7 @@ class OpRig final {
   const PackedWeight& pack(const QuantView& view, Numerics numerics = Numerics::kShipped);
 
   /// A count on the device; `set_count` changes what kernels find.
-  DeviceCount count(int64_t value);
+  DeviceCount count(int64_t value) { return arena_.count(value); }
   void set_count(const DeviceCount& count, int64_t value);
 
   /// A table of those sequences, the first `decodes` of them decoding, over `headers`.
@@ -66,29 +70,25 @@ class OpRig final {
   template <typename T>
   [[nodiscard]] std::vector<T> read_array(const T* from, int64_t count) {
     std::vector<T> values(static_cast<size_t>(count));
-    copy(values.data(), from, count * static_cast<int64_t>(sizeof(T)));
+    arena_.copy(values.data(), from, count * static_cast<int64_t>(sizeof(T)));
     return values;
   }
   template <typename T>
   T* array(const std::vector<T>& values) {
-    const auto size = static_cast<int64_t>(values.size() * sizeof(T));
-    auto* to = reinterpret_cast<T*>(bytes(size));
-    copy(to, values.data(), size);
-    return to;
+    return arena_.array(values);
   }
-  void write(const TensorView& view, const std::vector<float>& values);
+  void write(const TensorView& view, const std::vector<float>& values) {
+    arena_.write(view, values);
+  }
 
  private:
-  void copy(void* to, const void* from, int64_t size);
-
   const Backend& backend_;
   std::mt19937_64 random_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Communicator> group_;
   Workspace workspace_;
   Context context_;
-  std::deque<DeviceMemory> memory_;
-  int64_t used_ = 0;  ///< bytes of the newest block
+  DeviceArena arena_;
   std::deque<PackedWeight> weights_;
   std::deque<std::vector<PackedWeight>> experts_;
 };
