@@ -47,11 +47,11 @@ constexpr CodeBytes kCodeBytes = make_code_bytes();
 /// 64 e4m3 codes as bf16: outputs of two groups, interleaved in lanes of 16 bytes.
 class Fp8Codes {
  public:
-  Fp8Codes()
-      : low_first_(_mm512_load_si512(kCodeBytes.low)),
-        low_second_(_mm512_load_si512(kCodeBytes.low + 64)),
-        high_first_(_mm512_load_si512(kCodeBytes.high)),
-        high_second_(_mm512_load_si512(kCodeBytes.high + 64)) {}
+  explicit Fp8Codes(const CodeBytes& bytes)
+      : low_first_(_mm512_load_si512(bytes.low)),
+        low_second_(_mm512_load_si512(bytes.low + 64)),
+        high_first_(_mm512_load_si512(bytes.high)),
+        high_second_(_mm512_load_si512(bytes.high + 64)) {}
 
   void decode(__m512i codes, __m512i* first, __m512i* second) const {
     const __m512i low = _mm512_permutex2var_epi8(low_first_, codes, low_second_);
@@ -89,11 +89,11 @@ constexpr ScaleOrder kScaleOrder = make_scale_order();
 
 /// The scales of one block of columns.
 struct BlockScales {
-  BlockScales(const Fp8Codes& table, const std::byte* codes) {
+  BlockScales(const CodeBytes& values, const std::byte* codes) {
     const __m512i ordered =
         _mm512_permutexvar_epi8(_mm512_load_si512(kScaleOrder.of), _mm512_loadu_si512(codes));
     __m512i words[2];
-    table.decode(ordered, &words[0], &words[1]);
+    Fp8Codes(values).decode(ordered, &words[0], &words[1]);
     for (int half = 0; half < 2; ++half) {
       const __m512i second = _mm512_and_si512(words[half], _mm512_set1_epi32(-0x10000));
       of[2 * half] = _mm512_castsi512_ps(_mm512_slli_epi32(words[half], 16));
@@ -121,19 +121,26 @@ struct Sums {
     }
   }
 
+  // Copies in loops would make the compiler keep the sums in memory.
+  template <int kRow = 0>
   void load(const float* from) {
-    for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        of[r][g] = _mm512_loadu_ps(from + r * kPanel + g * kGroup);
-      }
+    of[kRow][0] = _mm512_loadu_ps(from);
+    of[kRow][1] = _mm512_loadu_ps(from + kGroup);
+    of[kRow][2] = _mm512_loadu_ps(from + 2 * kGroup);
+    of[kRow][3] = _mm512_loadu_ps(from + 3 * kGroup);
+    if constexpr (kRow + 1 < kRows) {
+      load<kRow + 1>(from + kPanel);
     }
   }
 
+  template <int kRow = 0>
   void store(float* to) const {
-    for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) {
-        _mm512_storeu_ps(to + r * kPanel + g * kGroup, of[r][g]);
-      }
+    _mm512_storeu_ps(to, of[kRow][0]);
+    _mm512_storeu_ps(to + kGroup, of[kRow][1]);
+    _mm512_storeu_ps(to + 2 * kGroup, of[kRow][2]);
+    _mm512_storeu_ps(to + 3 * kGroup, of[kRow][3]);
+    if constexpr (kRow + 1 < kRows) {
+      store<kRow + 1>(to + kPanel);
     }
   }
 
@@ -152,16 +159,6 @@ struct Sums {
     for (int r = 0; r < kRows; ++r) {
       for (int g = 0; g < kGroups; ++g) {
         of[r][g] = _mm512_fmadd_ps(sums.of[r][g], scales.of[g], of[r][g]);
-      }
-    }
-  }
-
-  /// Multiplies by the scales and adds to the sums at `to`.
-  void add_scaled_to(float* to, const BlockScales& scales) const {
-    for (int g = 0; g < kGroups; ++g) {
-      for (int r = 0; r < kRows; ++r) {
-        float* at = to + r * kPanel + g * kGroup;
-        _mm512_storeu_ps(at, _mm512_fmadd_ps(of[r][g], scales.of[g], _mm512_loadu_ps(at)));
       }
     }
   }
@@ -186,18 +183,18 @@ void multiply(const GroupProduct& product) {
   sums.store(product.sums);
 }
 
-/// Few rows leave registers for the sums of a whole panel.
-template <int kRows>
-void multiply_nvfp4(const PackedProduct& product) {
-  constexpr bool kInRegisters = kRows <= 2;
-  const Fp8Codes scale_table;
-  const auto* x = static_cast<const int*>(product.x);
+/// Rows `kRow` to `kRow + kRows` of a group of `kOf`, few enough for the sums of a block and of the
+/// whole panel to stay in registers: sums that go through memory after each block cost a third of
+/// the time.
+template <int kOf, int kRow, int kRows>
+void multiply_nvfp4_rows(const PackedProduct& product) {
+  // Read anew for each block: the registers are needed for sums.
+  const CodeBytes* volatile scale_values = &kCodeBytes;
+  const auto* x = static_cast<const int*>(product.x) + kRow;
   const std::byte* codes = product.codes;
   const __m512i values = _mm512_load_si512(kE2m1Values);
   Sums<kRows> totals;
-  if constexpr (kInRegisters) {
-    totals.load(product.sums);
-  }
+  totals.load(product.sums + kRow * kPanel);
   for (int64_t pair = 0; pair < product.pairs; pair += kScaledPairs) {
     const std::byte* block = codes;
     codes += kPanel;
@@ -212,24 +209,28 @@ void multiply_nvfp4(const PackedProduct& product) {
       };
       sums.multiply({lookup(words), lookup(_mm512_srli_epi16(words, 4)),
                      lookup(_mm512_srli_epi16(words, 8)), lookup(_mm512_srli_epi16(words, 12))},
-                    x + (pair + i) * kRows);
+                    x + (pair + i) * kOf);
       codes += kNvfp4PairBytes;
     }
-    const BlockScales scales(scale_table, block);
-    if constexpr (kInRegisters) {
-      totals.add_scaled(sums, scales);
-    } else {
-      sums.add_scaled_to(product.sums, scales);
-    }
+    totals.add_scaled(sums, BlockScales(*scale_values, block));
   }
-  if constexpr (kInRegisters) {
-    totals.store(product.sums);
+  totals.store(product.sums + kRow * kPanel);
+}
+
+template <int kRows>
+void multiply_nvfp4(const PackedProduct& product) {
+  if constexpr (kRows <= 3) {
+    multiply_nvfp4_rows<kRows, 0, kRows>(product);
+  } else {
+    constexpr int kFirst = (kRows + 1) / 2;
+    multiply_nvfp4_rows<kRows, 0, kFirst>(product);
+    multiply_nvfp4_rows<kRows, kFirst, kRows - kFirst>(product);
   }
 }
 
 template <int kRows>
 void multiply_fp8(const PackedProduct& product) {
-  const Fp8Codes table;
+  const Fp8Codes table(kCodeBytes);
   const auto* x = static_cast<const int*>(product.x);
   Sums<kRows> sums;
   sums.load(product.sums);
