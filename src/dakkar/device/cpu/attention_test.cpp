@@ -28,6 +28,8 @@ constexpr Shape kShapes[] = {{.heads = 2, .width = 16},
                              {.heads = 10, .width = 20},
                              {.heads = 16, .width = 128},
                              {.heads = 6, .width = 32, .activation = DType::kBF16},
+                             {.heads = 4, .width = 128, .activation = DType::kBF16},
+                             {.heads = 14, .width = 128, .activation = DType::kBF16},
                              {.heads = 32, .width = 32, .activation = DType::kBF16},
                              {.heads = 34, .width = 32, .activation = DType::kBF16}};
 
@@ -183,7 +185,7 @@ TEST_P(CpuAttentionTest, AQueryIsTheSameBitsInAnyStep) {
 
 TEST_P(CpuAttentionTest, ANaNReachesLaterQueriesAndNoEarlierOne) {
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF8E4M3}) {
-    for (const Shape& shape : {kShapes[0], kShapes[3], kShapes[4]}) {
+    for (const Shape& shape : {kShapes[0], kShapes[3], kShapes[4], kShapes[6]}) {
       Attended attended(*backend_, shape, dtype, seed_);
       const std::vector<float> before = attended.attend(0, kLength);
       attended.spoil(100);
