@@ -10,32 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "dakkar/tensor/dtype.h"
+#include "dakkar/weights/safetensors_writer.h"
 
 namespace dak {
-
-/// Tests only: how safetensors spells a dtype.
-inline std::string_view safetensors_dtype(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBF16:
-      return "BF16";
-    case DType::kF8E4M3:
-      return "F8_E4M3";
-    case DType::kU8:
-      return "U8";
-    case DType::kBool:
-      return "BOOL";
-    case DType::kI32:
-      return "I32";
-    case DType::kI64:
-      return "I64";
-  }
-  return "";
-}
 
 /// A tensor for a test's checkpoint: dtype as safetensors spells it, bytes as they are stored.
 struct WrittenTensor {

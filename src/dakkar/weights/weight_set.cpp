@@ -317,6 +317,20 @@ Result<std::vector<float>> WeightSet::vector(std::string_view name) const {
   return values;
 }
 
+Result<TensorView> WeightSet::stored(std::string_view name) const {
+  Entry* entry = contents_->find(std::string(name));
+  if (entry == nullptr) {
+    return fail(ErrorCode::kNotFound, fmt::format("the model has no tensor {}", name));
+  }
+  contents_->prepare(std::string(name), *entry);
+  return view_of(entry->stored);
+}
+
+std::optional<DType> WeightSet::stored_dtype(std::string_view name) const {
+  const Entry* entry = contents_->find(std::string(name));
+  return entry == nullptr ? std::nullopt : std::optional(entry->stored.dtype);
+}
+
 Result<float> WeightSet::kv_scale(std::string_view module) const {
   const auto scale = contents_->scalar_if_present(kv_scale_name(module));
   if (!scale) {

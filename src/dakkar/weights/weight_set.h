@@ -71,6 +71,11 @@ class WeightSet final {
   /// convolutions, the router's bias: "backbone.layers.0.mixer.conv1d.weight".
   [[nodiscard]] Result<std::vector<float>> vector(std::string_view name) const;
 
+  /// A tensor of the model as it is stored, whatever it is for; valid until `name` is released.
+  [[nodiscard]] Result<TensorView> stored(std::string_view name) const;
+  /// Its dtype, without a look at its data; nothing when it is not there.
+  [[nodiscard]] std::optional<DType> stored_dtype(std::string_view name) const;
+
   /// The scale of an FP8 KV cache: `k_scale` of a "...mixer.k_proj" module, `v_scale` of a
   /// "...mixer.v_proj" module; 1 when the file has none.
   [[nodiscard]] Result<float> kv_scale(std::string_view module) const;
