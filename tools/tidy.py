@@ -58,7 +58,7 @@ def check(root):
         if path.startswith(NOT_READ):
             found = [p for p in found if p.rule not in ("open-task", "machine-path")]
         problems += found
-    sizes = {p: (root / p).stat().st_size for p in files if (root / p).exists()}
+    sizes = {p: (root / p).lstat().st_size for p in files if (root / p).exists()}
     problems += tidy_tree.check_tree(files, texts, sizes)
     listed = (root / EXCEPTIONS).read_text() if (root / EXCEPTIONS).exists() else ""
     exceptions, bad = tidy_problem.parse_exceptions(EXCEPTIONS, listed)

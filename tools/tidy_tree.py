@@ -22,11 +22,12 @@ ARROWS = {
     "weights": ("tensor",),
     "device": ("tensor",),
     "model": ("device", "weights"),
+    "quantize": ("model",),
     "engine": ("model", "text"),
     "api": ("engine", "text"),
     "server": ("api", "text"),
     "bench": ("engine",),
-    "cli": ("server", "bench"),
+    "cli": ("server", "bench", "quantize"),
 }
 BACKENDS = ("cpu", "cuda", "cuda_absent", "reference")
 INCLUDE = re.compile(r'(?m)^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]')
@@ -177,7 +178,7 @@ def check_sizes(sizes):
     for prefixes, limit, name in (
             (("",), MAX_TREE_BYTES, "the tree"),
             (("tests/data/checkpoints/", "tests/data/goldens/"), MAX_GOLDEN_BYTES, "golden data"),
-            (("models/demo/",), MAX_DEMO_BYTES, "the demo model")):
+            (("models/",), MAX_DEMO_BYTES, "the demo model")):
         total = sum(size for path, size in sizes.items() if path.startswith(prefixes))
         if total > limit:
             problems.append(Problem("tree-size", prefixes[0] or ".", 1,

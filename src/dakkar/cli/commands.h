@@ -28,5 +28,7 @@ using BackendOpener = std::function<Result<std::unique_ptr<Backend>>(const Model
                                             const BackendOpener& open_backend);
 [[nodiscard]] Result<int> run_bench_ops(const BenchOpsOptions& options,
                                         const BackendOpener& open_backend);
+[[nodiscard]] Result<int> run_quantize(const QuantizeOptions& options,
+                                       const BackendOpener& open_backend);
 
 }  // namespace dak

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "dakkar/cli/all_options.h"
 #include "dakkar/cli/bench_help.h"
 #include "dakkar/cli/help_texts.h"
 #include "dakkar/cli/serve_arguments.h"
@@ -284,48 +285,45 @@ void add_check(CLI::App& top, CheckOptions& options) {
       ->excludes(record);
 }
 
-/// Where each subcommand's values go.
-struct AllOptions {
-  ServeOptions serve;
-  ChatOptions chat;
-  GenerateOptions generate;
-  InspectOptions inspect;
-  TokenizeOptions tokenize;
-  LogitsOptions logits;
-  CheckOptions check;
-  BenchOpsOptions bench_ops;
-  BenchOfflineOptions bench_offline;
-};
+void add_quantize(CLI::App& top, QuantizeOptions& options) {
+  CLI::App& app = *top.add_subcommand("quantize", kQuantizeHelp);
+  app.footer(std::string("\n") + kQuantizeExamples);
+  app.add_option("in", options.model.model,
+                 "The BF16 original: a model folder, or a hub id in the local cache")
+      ->required()
+      ->type_name("IN");
+  app.add_option("out", options.out, "The folder to write")->required()->type_name("OUT");
+  app.add_option("--calibration", options.calibration_file,
+                 "Text to run through the model (default: a built-in one)")
+      ->type_name("FILE");
+  app.add_option("--calibration-tokens", options.calibration_tokens,
+                 "Most tokens of it to use; each keeps a hidden state in memory")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  app.add_option("--calibration-length", options.sequence_tokens,
+                 "Longest sequence; longer documents are cut")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--max-shard-size", options.max_shard_mb,
+                 "Most of one safetensors file, in MB (1e6 bytes)")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("MB")
+      ->capture_default_str();
+  app.add_option("--load-format", options.model.load_format,
+                 "'dummy' makes up the original's weights from its config.json")
+      ->check(CLI::IsMember({"auto", "safetensors", "dummy"}))
+      ->capture_default_str();
+  add_device(app, options.model);
+}
 
-CommandOptions chosen(const CLI::App& top, AllOptions& all) {
-  if (top.got_subcommand("serve")) {
-    return std::move(all.serve);
+/// The command that was given, "bench ops" for one of two words; empty for none.
+std::string chosen_command(const CLI::App& top) {
+  std::string name;
+  for (const CLI::App* app = &top; !app->get_subcommands().empty();) {
+    app = app->get_subcommands().front();
+    name += (name.empty() ? "" : " ") + app->get_name();
   }
-  if (top.got_subcommand("chat")) {
-    return std::move(all.chat);
-  }
-  if (top.got_subcommand("generate")) {
-    return std::move(all.generate);
-  }
-  if (top.got_subcommand("inspect")) {
-    return std::move(all.inspect);
-  }
-  if (top.got_subcommand("tokenize")) {
-    return std::move(all.tokenize);
-  }
-  if (top.got_subcommand("logits")) {
-    return std::move(all.logits);
-  }
-  if (top.got_subcommand("check")) {
-    return std::move(all.check);
-  }
-  if (top.got_subcommand("bench")) {
-    if (top.get_subcommand("bench")->got_subcommand("offline")) {
-      return std::move(all.bench_offline);
-    }
-    return std::move(all.bench_ops);
-  }
-  return VersionOptions{};
+  return name;
 }
 
 /// Translates what follows "serve" and tells what became of it.
@@ -364,6 +362,7 @@ std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
   add_tokenize(top, all.tokenize);
   add_logits(top, all.logits);
   add_check(top, all.check);
+  add_quantize(top, all.quantize);
   add_bench(top, all.bench_ops, all.bench_offline);
   std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);
   if (!args.empty() && args.front() == "serve") {
@@ -383,7 +382,7 @@ std::variant<ExitNow, CommandOptions> parse_flags(int argc, char** argv) {
     std::cout << top.help();
     return ExitNow{0};
   }
-  return chosen(top, all);
+  return take_options(all, chosen_command(top));
 }
 
 }  // namespace dak

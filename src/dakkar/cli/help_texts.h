@@ -66,6 +66,26 @@ inline constexpr auto kLogitsExamples =
     "Example:\n"
     "  dakkar logits MODEL --ids ids.txt --out logits.npy --kernels reference --numerics f32\n";
 
+inline constexpr auto kQuantizeHelp =
+    "Write a quantized copy of a BF16 checkpoint in ModelOpt's layout, as Nemotron 3 Ultra's is:\n"
+    "routed experts NVFP4 (four-over-six block scales), shared experts, Mamba projections and "
+    "dense\n"
+    "MLPs FP8, the rest as it was, FP8 KV cache. Scales of activations come from running a text\n"
+    "through the model. One layer is in memory at a time: peak memory is the largest layer and "
+    "less\n"
+    "than 4 GB, so Ultra's 1.1 TB pass through a machine with 32 GB.";
+
+inline constexpr auto kQuantizeExamples =
+    "Examples:\n"
+    "  dakkar quantize ~/models/my-nemotron ~/models/my-nemotron-nvfp4\n"
+    "  dakkar quantize MODEL OUT --calibration support-chats.jsonl --calibration-tokens 32768\n"
+    "\n"
+    "A calibration text should look like what the model will read: chats with its own special\n"
+    "tokens if it is a chat model. FILE.jsonl has one document a line, {\"text\": \"...\"}; any\n"
+    "other file is one text. Without one, a built-in text of English, code and numbers is used.\n"
+    "Experts that no token reaches take the largest input of their layer; the end says how many.\n"
+    "OUT must be new or empty; until all is written its weights are named *.partial.\n";
+
 inline constexpr auto kCheckHelp =
     "Run 16 fixed tokens and compare logits and states: the device with the reference kernels, or\n"
     "with what another device, number of ranks or version recorded. Exit status 1: they differ.";

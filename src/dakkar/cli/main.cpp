@@ -42,6 +42,9 @@ struct Runner {
   Result<int> operator()(const BenchOpsOptions& options) const {
     return run_bench_ops(options, open_backend);
   }
+  Result<int> operator()(const QuantizeOptions& options) const {
+    return run_quantize(options, open_backend);
+  }
 };
 
 Result<std::unique_ptr<Backend>> open_named(const ModelOptions& options) {

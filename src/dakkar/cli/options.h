@@ -119,11 +119,21 @@ struct CheckOptions {
   std::string against_file;
 };
 
+/// `quantize`: a BF16 checkpoint into NVFP4 and FP8.
+struct QuantizeOptions {
+  ModelOptions model;  ///< without ranks and limits
+  std::string out;
+  std::string calibration_file;  ///< empty: the text that is built in
+  int64_t calibration_tokens = 8192;
+  int64_t sequence_tokens = 2048;  ///< longest calibration sequence
+  int64_t max_shard_mb = 4000;     ///< 1 MB = 1e6 bytes
+};
+
 struct VersionOptions {};
 
 /// What a command line asks for.
 using CommandOptions = std::variant<VersionOptions, ServeOptions, ChatOptions, GenerateOptions,
                                     InspectOptions, TokenizeOptions, LogitsOptions, CheckOptions,
-                                    BenchOpsOptions, BenchOfflineOptions>;
+                                    BenchOpsOptions, BenchOfflineOptions, QuantizeOptions>;
 
 }  // namespace dak

@@ -26,9 +26,10 @@ int64_t device_bytes(const TensorSpec& spec, const Slice& slice) {
 
 }  // namespace
 
-Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args) {
+Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args, const ReaderScope& scope) {
   ParameterReader reader;
   reader.args_ = args;
+  reader.packed_ = scope.packed;
   if (Status grid = check_grid(args.grid()); !grid) {
     return fail(grid.error());
   }
@@ -43,6 +44,9 @@ Result<ParameterReader> ParameterReader::open(const ModelLoadArgs& args) {
                       : args.config->count(LayerKind::kMamba) *
                             (args.config->mamba.conv_channels() * 4 + kAlignment);
   for (TensorSpec& spec : tensor_table(*args.config)) {
+    if (!spec.name.starts_with(scope.prefix)) {
+      continue;
+    }
     bytes += device_bytes(spec, slice_of(spec, *args.config, reader.shard_));
     std::string name = spec.name;
     reader.table_.emplace(std::move(name), std::move(spec));
@@ -84,6 +88,9 @@ PackedWeight ParameterReader::linear(const std::string& module) {
     return {};
   }
   weight_bytes_ += packed->bytes();
+  if (packed_ != nullptr) {
+    packed_->emplace(packed->data.data(), module);
+  }
   return std::move(*packed);
 }
 

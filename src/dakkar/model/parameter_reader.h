@@ -12,6 +12,15 @@
 
 namespace dak {
 
+/// Modules by where their packed values lie; moving a `PackedWeight` does not move them.
+using PackedPlaces = std::unordered_map<const std::byte*, std::string>;
+
+/// Which tensors a reader is for, and who wants to know what became of them.
+struct ReaderScope {
+  std::string prefix = "";         ///< of the names that can be read; empty: all
+  PackedPlaces* packed = nullptr;  ///< told of every linear; null: nobody
+};
+
 /// Reads a rank's slices of a checkpoint while its layers are built.
 ///
 /// The first failure sticks: later reads return empty things and `status()` tells what went wrong,
@@ -20,7 +29,7 @@ class ParameterReader final {
  public:
   /// Allocates device memory for the small parameters of the rank; everything in `args` is
   /// borrowed.
-  static Result<ParameterReader> open(const ModelLoadArgs& args);
+  static Result<ParameterReader> open(const ModelLoadArgs& args, const ReaderScope& scope = {});
 
   /// The rank's part of a linear, packed for the backend.
   [[nodiscard]] PackedWeight linear(const std::string& module);
@@ -54,6 +63,7 @@ class ParameterReader final {
   TensorView upload(const TensorView& host);
 
   ModelLoadArgs args_;
+  PackedPlaces* packed_ = nullptr;
   Shard shard_;
   ModelConfig local_;
   std::unordered_map<std::string, TensorSpec> table_;
