@@ -64,12 +64,13 @@ def load(folder):
 
 
 def save_weights(weights, folder):
-    """model-0000i-of-0000n.safetensors of at most SHARD_BYTES and their index."""
-    shards, size = [{}], 0
+    """model-0000i-of-0000n.safetensors of at most SHARD_BYTES and their index. The MTP head has a
+    file of its own, which the quantized form shares."""
+    shards, size, head = [{}], 0, False
     for name, value in unstacked(weights).items():
-        if size + value.nbytes > SHARD_BYTES:
+        if size + value.nbytes > SHARD_BYTES or name.startswith("mtp.") != head:
             shards.append({})
-            size = 0
+            size, head = 0, name.startswith("mtp.")
         shards[-1][name] = value
         size += value.nbytes
     index = {}
