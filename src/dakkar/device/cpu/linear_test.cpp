@@ -145,6 +145,31 @@ TEST_P(CpuLinearTest, EveryFp8CodeIsRead) {
   }
 }
 
+TEST_P(CpuLinearTest, EveryBlockScaleIsRead) {
+  const std::unique_ptr<Backend> backend = cpu::open_with(GetParam());
+  OpRig rig(*backend, 1);
+  std::vector<uint8_t> scales(256);
+  std::iota(scales.begin(), scales.end(), uint8_t{0});
+  scales[0x7f] = scales[0xff] = 0;
+  // A pair of e2m1 codes 2 is twice 1.
+  std::vector<uint8_t> codes(256 * kNvfp4Block / 2, 0x22);
+  QuantView view;
+  view.format = QuantFormat::kNvfp4;
+  view.rows = 256;
+  view.columns = kNvfp4Block;
+  view.values = TensorView::dense(codes.data(), DType::kU8, {256, kNvfp4Block / 2});
+  view.block_scales = TensorView::dense(scales.data(), DType::kF8E4M3, {256, 1});
+  const PackedWeight& weight = rig.pack(view);
+  EXPECT_NE(weight.layout, kReferenceLayout);
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    const std::vector<float> ones(4 * kNvfp4Block, 1.0F);
+    const std::vector<float> got = apply(rig, weight, rig.tensor(dtype, {4, kNvfp4Block}, ones));
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(got[i], 16.0F * to_float(F8E4M3{scales[i % 256]})) << "code " << i % 256;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(InstructionSets, CpuLinearTest,
                          ::testing::Values(InstructionSet::kAvx2, InstructionSet::kAvx512,
                                            InstructionSet::kAvx512Bf16),
