@@ -25,7 +25,7 @@ struct Calibration {
   [[nodiscard]] int64_t tokens() const;
 };
 
-/// The built-in text: English prose, code, tables, JSON, sums, some other languages.
+/// The built-in text, about 32 KB: prose, chats, sums, tables, JSON, logs, code, eleven languages.
 [[nodiscard]] std::string_view calibration_text();
 
 /// Reads `file` (the built-in text when empty) and cuts it into sequences. A .jsonl file has a

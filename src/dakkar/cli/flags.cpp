@@ -184,6 +184,11 @@ void add_inspect(CLI::App& top, InspectOptions& options) {
       ->check(CLI::PositiveNumber)
       ->type_name("TOKENS");
   app.add_flag("--tensors", options.tensors, "List every tensor");
+  CLI::Option* file = app.add_option("--npy", options.npy_file, "Where --matrix goes");
+  app.add_option("--matrix", options.matrix, "Only decode this linear to float32, scales included")
+      ->type_name("NAME")
+      ->needs(file);
+  file->type_name("FILE");
 }
 
 void add_tokenize(CLI::App& top, TokenizeOptions& options) {

@@ -47,7 +47,8 @@ inline constexpr auto kInspectHelp =
 inline constexpr auto kInspectExamples =
     "Examples:\n"
     "  dakkar inspect MODEL --tensors | less\n"
-    "  dakkar inspect MODEL --tp 8 --memory-gib 139    would it run on eight GPUs?\n";
+    "  dakkar inspect MODEL --tp 8 --memory-gib 139    would it run on eight GPUs?\n"
+    "  dakkar inspect MODEL --matrix backbone.layers.1.mixer.experts.0.up_proj --npy w.npy\n";
 
 inline constexpr auto kTokenizeHelp = "Turn text or messages into token ids and back.";
 
@@ -82,7 +83,7 @@ inline constexpr auto kQuantizeExamples =
     "\n"
     "A calibration text should look like what the model will read: chats with its own special\n"
     "tokens if it is a chat model. FILE.jsonl has one document a line, {\"text\": \"...\"}; any\n"
-    "other file is one text. Without one, a built-in text of English, code and numbers is used.\n"
+    "other file is one text. Without one, a built-in text is used: prose, chats, code, tables.\n"
     "Experts that no token reaches take the largest input of their layer; the end says how many.\n"
     "OUT must be new or empty; until all is written its weights are named *.partial.\n";
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +14,10 @@
 #include "dakkar/cli/commands.h"
 #include "dakkar/cli/local_model.h"
 #include "dakkar/cli/model_summary.h"
+#include "dakkar/cli/npy.h"
 #include "dakkar/cli/print_plan.h"
+#include "dakkar/device/packed_weight.h"
+#include "dakkar/device/weight_rows.h"
 #include "dakkar/model/rank_sizes.h"
 #include "dakkar/weights/shard.h"
 #include "dakkar/weights/tensor_table.h"
@@ -159,6 +163,32 @@ bool has_weights(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "model.safetensors.index.json", ignored);
 }
 
+/// Writes a linear as the reference kernels read it, times its scale.
+Result<int> write_matrix(const InspectOptions& options, const WeightSet& weights) {
+  const Result<QuantView> stored = weights.find_linear(options.matrix);
+  if (!stored) {
+    return fail(stored.error());
+  }
+  const Result<PackedWeight> packed = pack_reference(*stored, Numerics::kF32);
+  if (!packed) {
+    return fail(packed.error());
+  }
+  const auto width = static_cast<size_t>(packed->k);
+  std::vector<float> values(static_cast<size_t>(packed->n) * width);
+  for (int64_t n = 0; n < packed->n; ++n) {
+    decode_row(*packed, n, std::span(values).subspan(static_cast<size_t>(n) * width, width));
+  }
+  for (float& value : values) {
+    value *= packed->output_scale;
+  }
+  if (const Status written = write_npy(options.npy_file, values, packed->n, packed->k); !written) {
+    return fail(written.error());
+  }
+  fmt::print("{}: float32 [{}, {}] of {}\n", options.npy_file, packed->n, packed->k,
+             name_of(packed->format));
+  return 0;
+}
+
 }  // namespace
 
 Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*open_backend*/) {
@@ -179,6 +209,11 @@ Result<int> run_inspect(const InspectOptions& options, const BackendOpener& /*op
       return fail(opened.error());
     }
     weights.emplace(std::move(*opened));
+  }
+  if (!options.matrix.empty()) {
+    return weights ? write_matrix(options, *weights)
+                   : fail(ErrorCode::kNotFound,
+                          fmt::format("{} has no weights", folder->path.string()));
   }
   const FormatOf format_of = [&](const TensorSpec& spec) {
     return weights ? weights->stored_format(spec.module()) : announced_format(spec, folder->quant);

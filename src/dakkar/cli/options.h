@@ -70,6 +70,8 @@ struct InspectOptions {
   ModelOptions model;
   double memory_gib = 0.0;  ///< of one rank; 0: this machine's, divided by the ranks
   bool tensors = false;
+  std::string matrix;  ///< a linear to decode into `npy_file`, instead of all else
+  std::string npy_file;
 };
 
 struct TokenizeOptions {
