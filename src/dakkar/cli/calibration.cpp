@@ -89,7 +89,7 @@ Result<Calibration> read_calibration(const std::string& file, const Tokenizer* t
                   "the model has no tokenizer.json, so no text can be run through it",
                   "calibration");
     }
-    made.source = "drawn token ids, for there is no tokenizer";
+    made.source = "drawn token ids (the model has no tokenizer)";
     add_document(drawn_ids(vocab, limits.tokens), limits, made);
     return made;
   }

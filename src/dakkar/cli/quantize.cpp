@@ -1,5 +1,6 @@
 #include "dakkar/quantize/quantize.h"
 
+#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -83,8 +84,10 @@ Result<int> run_quantize(const QuantizeOptions& options, const BackendOpener& op
   if (!weights) {
     return fail(weights.error());
   }
-  fmt::print("  {} tokens in {} sequences of {} go through each layer\n", calibration->tokens(),
-             calibration->sequences.size(), calibration->source);
+  fmt::print("  calibration: {}, {} tokens in {} sequence{}\n", calibration->source,
+             calibration->tokens(), calibration->sequences.size(),
+             calibration->sequences.size() == 1 ? "" : "s");
+  std::fflush(stdout);  // before the progress, which goes to stderr
   ProgressMeter meter("quantizing", stderr, progress_style_for(stderr));
   const Result<QuantizeReport> report =
       quantize({.source = folder->path,
