@@ -74,9 +74,9 @@ Status check_room(const std::filesystem::path& folder, int64_t bytes) {
   const auto space = std::filesystem::space(folder, error);
   if (!error && space.available < static_cast<uintmax_t>(bytes)) {
     return fail(ErrorCode::kResourceExhausted,
-                fmt::format("{} has room for {:.1f} GB, but the weights take {:.1f} GB",
-                            folder.string(), static_cast<double>(space.available) * 1e-9,
-                            static_cast<double>(bytes) * 1e-9));
+                fmt::format("{} has room for {:.1f} MB, but the weights take {:.1f} MB",
+                            folder.string(), static_cast<double>(space.available) * 1e-6,
+                            static_cast<double>(bytes) * 1e-6));
   }
   return {};
 }
