@@ -4,35 +4,23 @@
 
 #include "dakkar/base/clock.h"
 #include "dakkar/bench/step_costs.h"
+#include "dakkar/device/forwarding_stream.h"
 
 namespace dak::bench {
 namespace {
 
 /// A stream of the inner backend that knows which phase its step is in.
-class MeteredStream final : public Stream {
+class MeteredStream final : public ForwardingStream {
  public:
   struct Parts {
-    std::unique_ptr<Stream> inner;
     const KernelTable& kernels;  ///< the inner ones
     OpMeter& meter;
     int64_t vocab;
   };
-  explicit MeteredStream(Parts parts) : parts_(std::move(parts)) {}
+  MeteredStream(std::unique_ptr<Stream> inner, Parts parts)
+      : ForwardingStream(std::move(inner)), parts_(parts) {}
 
   [[nodiscard]] const Parts& parts() const { return parts_; }
-
-  void launch(std::function<void()> work) override { parts_.inner->launch(std::move(work)); }
-  [[nodiscard]] bool recording() const override { return parts_.inner->recording(); }
-  [[nodiscard]] WorkerTeam& team() override { return parts_.inner->team(); }
-  void begin_capture() override { parts_.inner->begin_capture(); }
-  [[nodiscard]] std::unique_ptr<CapturedStep> end_capture() override {
-    return parts_.inner->end_capture();
-  }
-  void replay(const CapturedStep& step) override { parts_.inner->replay(step); }
-  void copy(void* to, const void* from, int64_t bytes) override {
-    parts_.inner->copy(to, from, bytes);
-  }
-  void synchronize() override { parts_.inner->synchronize(); }
 
   void begin_step(const SequenceTable& table) {
     phase_ =
@@ -95,7 +83,7 @@ template <typename Args, Kernel<Args> KernelTable::*kMember>
 void run_costed(Stream& stream, const Args& args) {
   MeteredStream& own = metered(stream);
   own.launch([&own] { own.begin_op(); });
-  (own.parts().kernels.*kMember)(*own.parts().inner, args);
+  (own.parts().kernels.*kMember)(own.inner(), args);
   own.launch([&own, args] { own.end_op(name_of_call(args, own.parts().vocab), step_cost(args)); });
 }
 
@@ -104,7 +92,7 @@ template <const char* kName, typename Args, Kernel<Args> KernelTable::*kMember>
 void run_timed(Stream& stream, const Args& args) {
   MeteredStream& own = metered(stream);
   own.launch([&own] { own.begin_op(); });
-  (own.parts().kernels.*kMember)(*own.parts().inner, args);
+  (own.parts().kernels.*kMember)(own.inner(), args);
   own.launch([&own] { own.end_op(kName, {}); });
 }
 
@@ -167,10 +155,9 @@ MeteredBackend::MeteredBackend(std::unique_ptr<Backend> inner, OpMeter& meter, i
       kernels_(metered_kernels(inner_->kernels())) {}
 
 std::unique_ptr<Stream> MeteredBackend::open_stream(int streams) const {
-  return std::make_unique<MeteredStream>(MeteredStream::Parts{.inner = inner_->open_stream(streams),
-                                                              .kernels = inner_->kernels(),
-                                                              .meter = meter_,
-                                                              .vocab = vocab_});
+  return std::make_unique<MeteredStream>(
+      inner_->open_stream(streams),
+      MeteredStream::Parts{.kernels = inner_->kernels(), .meter = meter_, .vocab = vocab_});
 }
 
 }  // namespace dak::bench

@@ -3,33 +3,22 @@
 #include <utility>
 #include <vector>
 
+#include "dakkar/device/forwarding_stream.h"
+
 namespace dak {
 namespace {
 
 /// A stream of the inner backend that knows where to note what it sees.
-class ObservingStream final : public Stream {
+class ObservingStream final : public ForwardingStream {
  public:
   struct Parts {
-    std::unique_ptr<Stream> inner;
     const KernelTable& kernels;  ///< the inner ones
     InputPeaks& peaks;
   };
-  explicit ObservingStream(Parts parts) : parts_(std::move(parts)) {}
+  ObservingStream(std::unique_ptr<Stream> inner, Parts parts)
+      : ForwardingStream(std::move(inner)), parts_(parts) {}
 
   [[nodiscard]] const Parts& parts() const { return parts_; }
-
-  void launch(std::function<void()> work) override { parts_.inner->launch(std::move(work)); }
-  [[nodiscard]] bool recording() const override { return parts_.inner->recording(); }
-  [[nodiscard]] WorkerTeam& team() override { return parts_.inner->team(); }
-  void begin_capture() override { parts_.inner->begin_capture(); }
-  [[nodiscard]] std::unique_ptr<CapturedStep> end_capture() override {
-    return parts_.inner->end_capture();
-  }
-  void replay(const CapturedStep& step) override { parts_.inner->replay(step); }
-  void copy(void* to, const void* from, int64_t bytes) override {
-    parts_.inner->copy(to, from, bytes);
-  }
-  void synchronize() override { parts_.inner->synchronize(); }
 
  private:
   Parts parts_;
@@ -64,9 +53,9 @@ void note(InputPeaks& peaks, const KvWriteArgs& args) {
 /// Runs the inner kernel, after noting what it is given.
 template <typename Args, Kernel<Args> KernelTable::*kMember>
 void run_observed(Stream& stream, const Args& args) {
-  const ObservingStream::Parts& own = dynamic_cast<ObservingStream&>(stream).parts();
-  stream.launch([&own, args] { note(own.peaks, args); });
-  (own.kernels.*kMember)(*own.inner, args);
+  auto& own = dynamic_cast<ObservingStream&>(stream);
+  own.launch([&own, args] { note(own.parts().peaks, args); });
+  (own.parts().kernels.*kMember)(own.inner(), args);
 }
 
 }  // namespace
@@ -79,8 +68,9 @@ ObservingBackend::ObservingBackend(const Backend& inner, InputPeaks& peaks)
 }
 
 std::unique_ptr<Stream> ObservingBackend::open_stream(int streams) const {
-  return std::make_unique<ObservingStream>(ObservingStream::Parts{
-      .inner = inner_.open_stream(streams), .kernels = inner_.kernels(), .peaks = peaks_});
+  return std::make_unique<ObservingStream>(
+      inner_.open_stream(streams),
+      ObservingStream::Parts{.kernels = inner_.kernels(), .peaks = peaks_});
 }
 
 }  // namespace dak
