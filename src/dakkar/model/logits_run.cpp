@@ -8,22 +8,13 @@
 #include <fmt/core.h>
 
 #include "dakkar/device/rank_groups.h"
+#include "dakkar/model/check_ids.h"
 #include "dakkar/model/rank_run.h"
 #include "dakkar/weights/model_config.h"
 #include "dakkar/weights/shard.h"
 
 namespace dak {
 namespace {
-
-Status check_ids(const std::vector<TokenId>& ids, int64_t vocab) {
-  for (const TokenId id : ids) {
-    if (id < 0 || id >= vocab) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("token id {} is outside the vocabulary of {}", id, vocab));
-    }
-  }
-  return {};
-}
 
 Status check_args(const LogitsArgs& args) {
   const auto tokens = static_cast<int64_t>(args.ids.size());

@@ -10,6 +10,7 @@
 #include "dakkar/device/communicator.h"
 #include "dakkar/device/context.h"
 #include "dakkar/device/ops_norm.h"
+#include "dakkar/model/check_ids.h"
 #include "dakkar/model/layers/attention.h"
 #include "dakkar/model/layers/mamba2.h"
 #include "dakkar/model/layers/mlp.h"
@@ -74,16 +75,6 @@ class SequenceArrays final {
   int32_t zero_ = 0;
   int64_t state_begin_ = 0;
 };
-
-Status check_ids(const std::vector<TokenId>& ids, int64_t vocab) {
-  for (const TokenId id : ids) {
-    if (id < 0 || id >= vocab) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("token id {} is outside the vocabulary of {}", id, vocab));
-    }
-  }
-  return {};
-}
 
 }  // namespace
 
